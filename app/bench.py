@@ -1,0 +1,195 @@
+"""`shopbot bench`: engines side by side, retrieval, and what is neither model nor embedding.
+
+Every ratio is taken within one run, engines alternating, because machines are noisy; absolute figures are given
+beside them for orientation only.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import psutil
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+
+from app.wiring import Progress, Services, open_services
+from graph.build import run_turn
+from graph.deps import Deps
+from graph.routing import Route
+from graph.turn import Message, TurnRequest
+from shopbot.chat_format import to_messages
+from shopbot.chat_models import ServedModel, build_served_model
+from shopbot.embedding import Embedder, Vectors
+from shopbot.search import search_products
+from shopbot.settings import Settings
+
+ANSWER_TOKENS = 28  # the length of a typical answer, forced on both engines
+SEARCHES = 200
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One forced-length generation; times in ms, `rate` in tokens a second after the first."""
+
+    first_token_ms: float
+    whole_ms: float
+
+    @property
+    def rate(self) -> float:
+        return (ANSWER_TOKENS - 1) / max(self.whole_ms - self.first_token_ms, 1e-6) * 1000
+
+
+def run_bench(settings: Settings, rounds: int, turns: int, progress: Progress) -> str:
+    """Measure and return the report as Markdown. Needs the packaged models and about two minutes."""
+    services = open_services(settings.model_copy(update={"engine": "openvino", "model": "smollm2-135m-instruct"}), progress)
+    report = [*_engines(services, settings, rounds, progress), *_retrieval(services, progress), *_overhead(services, turns, progress)]
+    return "\n".join(report)
+
+
+def _engines(services: Services, settings: Settings, rounds: int, progress: Progress) -> Iterator[str]:
+    memory, models = {}, {}
+    for engine in ("openvino", "transformers"):
+        before = _resident_mb()
+        model = build_served_model(settings.model_copy(update={"engine": engine, "model": "smollm2-135m-instruct"}))
+        _generate(model.chat_model, _prompt(services, 0))
+        memory[engine], models[engine] = _resident_mb() - before, model.chat_model
+    measured: dict[str, list[Generation]] = {engine: [] for engine in models}
+    for number in range(rounds):
+        for engine, chat_model in models.items():
+            measured[engine].append(_generate(chat_model, _prompt(services, number + 1)))
+        progress("engines", number + 1, rounds)
+    yield f"## Engines: prompts of about {_prompt_tokens(models['openvino'], services)} tokens, {ANSWER_TOKENS} forced answer tokens, medians of {rounds}\n"
+    yield "| | openvino | transformers bfloat16 | ratio |"
+    yield "|---|---|---|---|"
+    for name, unit, value in (
+        ("first token", "ms", lambda g: g.first_token_ms),
+        ("whole answer", "ms", lambda g: g.whole_ms),
+        ("decode rate", "tokens/s", lambda g: g.rate),
+    ):
+        fast, slow = (float(np.median([value(g) for g in measured[engine]])) for engine in ("openvino", "transformers"))
+        ratio = fast / slow if unit == "tokens/s" else slow / fast
+        yield f"| {name} | {fast:.0f} {unit} | {slow:.0f} {unit} | {ratio:.1f} times faster |"
+    yield f"| resident memory, loaded and used | {memory['openvino']:.0f} MB | {memory['transformers']:.0f} MB | {memory['transformers'] / memory['openvino']:.1f} times less |\n"
+
+
+def _prompt(services: Services, number: int) -> list[BaseMessage]:
+    """A real product prompt with the facts of one record; another product every round, so that nothing is cached."""
+    products = list(services.store.catalog.active().products.values())
+    product = products[(number * 17) % len(products)]
+    facts = [(1, f"{product.title}: {product.description}")]
+    prompt = services.deps.prompts[Route.PRODUCT]
+    config = services.store.shop.config
+    return to_messages(prompt, facts, f"Tell me about the {product.title}.", assistant=config.assistant_name, shop=config.name)
+
+
+def _prompt_tokens(chat_model: BaseChatModel, services: Services) -> int:
+    reply = chat_model.invoke(_prompt(services, 1), max_tokens=1)
+    return (reply.usage_metadata or {"input_tokens": 0})["input_tokens"]
+
+
+def _generate(chat_model: BaseChatModel, messages: list[BaseMessage]) -> Generation:
+    started = time.perf_counter()
+    first = None
+    for _ in chat_model.stream(messages, max_tokens=ANSWER_TOKENS, min_new_tokens=ANSWER_TOKENS, ignore_eos=True):
+        first = first or time.perf_counter()
+    ended = time.perf_counter()
+    return Generation(((first or ended) - started) * 1000, (ended - started) * 1000)
+
+
+def _resident_mb() -> float:
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def _retrieval(services: Services, progress: Progress) -> Iterator[str]:
+    store = services.store
+    version = store.catalog.active()
+    queries = [f"{product.category} {product.title.split()[0]} for {number} days" for number, product in enumerate(version.products.values())]
+    took = []
+    for number, query in enumerate((queries * (SEARCHES // len(queries) + 1))[:SEARCHES]):
+        started = time.perf_counter()
+        search_products(version, store.embedder, query, 10, services.deps.weights)
+        took.append((time.perf_counter() - started) * 1000)
+        progress("searches", number + 1, SEARCHES)
+    p50, p99 = np.percentile(took, [50, 99])
+    yield f"## Retrieval over {len(version.products)} products, embedding included, {len(took)} searches\n"
+    yield f"p50 {p50:.1f} ms, p99 {p99:.1f} ms\n"
+
+
+class Stopwatch:
+    """Adds up the time spent inside a model or an embedder, so that the rest can be told apart."""
+
+    def __init__(self) -> None:
+        self.spent_s = 0.0
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent_s += time.perf_counter() - started
+
+
+class TimedEmbedder:
+    """An embedder whose time is counted."""
+
+    def __init__(self, embedder: Embedder, watch: Stopwatch) -> None:
+        self._embedder, self._watch = embedder, watch
+        self.name, self.revision, self.dimension = embedder.name, embedder.revision, embedder.dimension
+
+    def embed(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
+        with self._watch.running():
+            return self._embedder.embed(texts, progress)
+
+
+class TimedModel:
+    """A served model whose time is counted, from asking for a piece of text to getting it."""
+
+    def __init__(self, model: ServedModel, watch: Stopwatch) -> None:
+        self._model, self._watch = model, watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def stream_text(self, *args: Any, **kwargs: Any) -> Iterator[str]:
+        pieces = self._model.stream_text(*args, **kwargs)
+        while True:
+            with self._watch.running():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+
+def _overhead(services: Services, turns: int, progress: Progress) -> Iterator[str]:
+    watch = Stopwatch()
+    timed: Deps = replace(
+        services.deps,
+        embedder=TimedEmbedder(services.deps.embedder, watch),
+        models={"base": cast(ServedModel, TimedModel(services.deps.models["base"], watch))},
+    )
+    rest, total = [], []
+    for number, question in enumerate(_questions(services, turns)):
+        watch.spent_s = 0.0
+        request = TurnRequest(messages=(Message(role="user", content=question),))
+        started = time.perf_counter()
+        run_turn(services.graph, timed, request, lambda _: None, threading.Event())
+        total.append((time.perf_counter() - started) * 1000)
+        rest.append(total[-1] - watch.spent_s * 1000)
+        progress("turns", number + 1, turns)
+    p50, p95 = np.percentile(rest, [50, 95])
+    yield f"## What is neither model nor embedding, {turns} turns\n"
+    yield f"p50 {p50:.1f} ms, p95 {p95:.1f} ms; whole turn p50 {np.median(total):.0f} ms"
+
+
+def _questions(services: Services, turns: int) -> Iterable[str]:
+    """Product and policy questions in turn, none twice, so that no cached vector helps."""
+    version = services.store.catalog.active()
+    products = [f"How much is the {product.title}?" for product in version.products.values()]
+    policies = [f"{section.heading}, how does that work?" for section in version.policies.values()]
+    mixed = [question for pair in zip(products, policies, strict=False) for question in pair]
+    return [mixed[number % len(mixed)] for number in range(turns)]

@@ -1,0 +1,208 @@
+"""Turns as runs that belong to the server: each has an id, its events are kept, anyone who knows it can re-attach.
+
+Nothing here knows Streamlit or HTTP; a page that is reloaded, a lost connection or a click in the middle of an
+answer change nothing about the run.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from langgraph.graph.state import CompiledStateGraph
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+
+from graph.build import run_turn
+from graph.deps import Deps, Turn
+from graph.state import State
+from graph.turn import Message, TurnRequest, TurnResult
+from shopbot.errors import InputError, RecordNotFound, ShopbotError
+from shopbot.tables import conversations, feedback, run_events, runs
+
+log = logging.getLogger(__name__)
+
+RunState = Literal["running", "done", "stopped", "failed", "interrupted"]
+Event = dict[str, Any]
+# Conversations are kept as long as the sample shop's privacy policy says.
+TRANSCRIPT_DAYS = 90
+_HISTORY_RUNS = 6
+_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One question of a conversation and what has become of it; `events` are all shown so far."""
+
+    run_id: str
+    question: str
+    state: RunState
+    created_at: datetime
+    events: list[Event]
+    thumb: str | None
+
+    @property
+    def result(self) -> TurnResult | None:
+        last = self.events[-1] if self.events else {}
+        return TurnResult.model_validate(last["result"]) if last.get("kind") == "done" else None
+
+
+class ChatService:
+    """Starts, tails and stops runs; safe for use from many threads."""
+
+    def __init__(self, database: Engine, graph: CompiledStateGraph[State, Turn, State, State], deps: Deps) -> None:
+        self._database = database
+        self._graph = graph
+        self._deps = deps
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="run")
+        self._cancels: dict[str, threading.Event] = {}
+        self._changed = threading.Condition()
+        self._starting = threading.Lock()
+
+    def recover(self) -> None:
+        """After a start: end the runs that a dead process left open, and drop conversations past their keeping time."""
+        with self._database.begin() as connection:
+            connection.execute(update(runs).where(runs.c.state == "running").values(state="interrupted"))
+            old = select(conversations.c.id).where(
+                conversations.c.created_at < self._deps.clock() - timedelta(days=TRANSCRIPT_DAYS)
+            )
+            old_runs = select(runs.c.id).where(runs.c.conversation_id.in_(old))
+            for table in (run_events, feedback):
+                connection.execute(delete(table).where(table.c.run_id.in_(old_runs)))
+            connection.execute(delete(runs).where(runs.c.conversation_id.in_(old)))
+            connection.execute(delete(conversations).where(conversations.c.id.in_(old)))
+
+    def close(self) -> None:
+        for cancel in list(self._cancels.values()):
+            cancel.set()
+        self._workers.shutdown(wait=True)
+
+    def start(self, text: str, conversation_id: str | None = None, arm: str = "base") -> tuple[str, str]:
+        """Start answering; return (run id, conversation id) at once.
+
+        Raises RecordNotFound for an unknown conversation, InputError while an answer in it is still being written.
+        """
+        run_id = secrets.token_urlsafe(12)
+        with self._starting, self._database.begin() as connection:
+            conversation_id = self._conversation(conversation_id, connection)
+            history = self._history(conversation_id, connection)
+            request = TurnRequest(messages=(*history, Message(role="user", content=text)), arm=arm)
+            values = {"id": run_id, "conversation_id": conversation_id, "question": text, "state": "running"}
+            connection.execute(insert(runs).values(**values, created_at=self._deps.clock()))
+        self._cancels[run_id] = threading.Event()
+        self._workers.submit(self._work, run_id, request)
+        return run_id, conversation_id
+
+    def _conversation(self, conversation_id: str | None, connection: Connection) -> str:
+        if conversation_id is None:
+            conversation_id = secrets.token_urlsafe(16)
+            connection.execute(insert(conversations).values(id=conversation_id, created_at=self._deps.clock()))
+            return conversation_id
+        if not connection.scalar(select(func.count()).where(conversations.c.id == conversation_id)):
+            raise RecordNotFound(f"no conversation {conversation_id!r}; start a new one without an id")
+        running = select(runs.c.id).where(runs.c.conversation_id == conversation_id, runs.c.state == "running")
+        if connection.scalar(running):
+            raise InputError("conversation_id", "an answer is still being written; wait for it or stop it")
+        return conversation_id
+
+    def _history(self, conversation_id: str, connection: Connection) -> list[Message]:
+        query = select(runs.c.question, runs.c.result).where(runs.c.conversation_id == conversation_id)
+        newest = connection.execute(query.order_by(runs.c.created_at.desc()).limit(_HISTORY_RUNS)).all()
+        messages = []
+        for row in reversed(newest):
+            messages.append(Message(role="user", content=row.question))
+            if row.result:
+                messages.append(Message(role="assistant", content=row.result["answer"]))
+        return messages
+
+    def _work(self, run_id: str, request: TurnRequest) -> None:
+        sequence = iter(range(1, 1_000_000))
+        try:
+            listener = lambda event: self._record(run_id, next(sequence), event)  # noqa: E731
+            result = run_turn(self._graph, self._deps, request, listener, self._cancels[run_id])
+            self._finish(run_id, "stopped" if result.stopped else "done", result)
+        except Exception as error:  # noqa: BLE001 - the edge of a run: whatever happened, the run has to end and say so
+            if not isinstance(error, ShopbotError):
+                log.exception("run %s failed", run_id)
+            message = str(error) if isinstance(error, ShopbotError) else "something went wrong on our side; please try again"
+            self._record(run_id, next(sequence), {"kind": "error", "type": type(error).__name__, "message": message})
+            self._finish(run_id, "failed", None)
+
+    def _record(self, run_id: str, seq: int, event: Event) -> None:
+        with self._database.begin() as connection:
+            connection.execute(
+                insert(run_events).values(run_id=run_id, seq=seq, kind=event["kind"], payload=event, at=self._deps.clock())
+            )
+        self._notify()
+
+    def _finish(self, run_id: str, state: RunState, result: TurnResult | None) -> None:
+        payload = result.model_dump(mode="json") if result else None
+        with self._database.begin() as connection:
+            values = {"state": state, "result": payload, "finished_at": self._deps.clock()}
+            connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+        self._cancels.pop(run_id, None)
+        self._notify()
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to end now; what has been shown stays. Stopping a finished run changes nothing."""
+        self._state(run_id)
+        if cancel := self._cancels.get(run_id):
+            cancel.set()
+
+    def events(self, run_id: str, after: int = 0, poll_s: float = 1.0) -> Iterator[tuple[int, Event]]:
+        """Yield (seq, event) after the given seq, waiting for new ones until the run has ended."""
+        while True:
+            state = self._state(run_id)
+            for seq, event in self._events_after(run_id, after):
+                after = seq
+                yield seq, event
+            if state != "running":
+                return
+            with self._changed:
+                self._changed.wait(poll_s)
+
+    def _state(self, run_id: str) -> RunState:
+        with self._database.connect() as connection:
+            state: RunState | None = connection.scalar(select(runs.c.state).where(runs.c.id == run_id))
+        if state is None:
+            raise RecordNotFound(f"no run {run_id!r}")
+        return state
+
+    def _events_after(self, run_id: str, after: int) -> list[tuple[int, Event]]:
+        query = select(run_events.c.seq, run_events.c.payload).where(run_events.c.run_id == run_id, run_events.c.seq > after)
+        with self._database.connect() as connection:
+            return [(row.seq, row.payload) for row in connection.execute(query.order_by(run_events.c.seq))]
+
+    def history(self, conversation_id: str) -> list[Exchange]:
+        """Return all exchanges of a conversation, oldest first. Raises RecordNotFound."""
+        query = (
+            select(runs, feedback.c.thumb)
+            .outerjoin(feedback, feedback.c.run_id == runs.c.id)
+            .where(runs.c.conversation_id == conversation_id)
+            .order_by(runs.c.created_at)
+        )
+        with self._database.connect() as connection:
+            if not connection.scalar(select(func.count()).where(conversations.c.id == conversation_id)):
+                raise RecordNotFound(f"no conversation {conversation_id!r}")
+            rows = connection.execute(query).all()
+        return [
+            Exchange(
+                row.id, row.question, row.state, row.created_at, [e for _, e in self._events_after(row.id, 0)], row.thumb
+            )
+            for row in rows
+        ]
+
+    def rate(self, run_id: str, thumb: Literal["up", "down"], comment: str | None = None) -> None:
+        """Keep a customer's thumb on an answer; a second one replaces the first."""
+        self._state(run_id)
+        with self._database.begin() as connection:
+            connection.execute(delete(feedback).where(feedback.c.run_id == run_id))
+            values = {"run_id": run_id, "thumb": thumb, "comment": comment, "at": self._deps.clock()}
+            connection.execute(insert(feedback).values(id=secrets.token_urlsafe(12), **values))

@@ -1,0 +1,217 @@
+"""The command line. Every command reads settings, wires what it needs, and turns ShopbotError into one clear line."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from shopbot.errors import InputError, ShopbotError
+from shopbot.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="shopbot: a shop assistant that checks what it says.")
+ingest_commands = typer.Typer(no_args_is_help=True, help="Bring a catalog in.")
+facts_commands = typer.Typer(no_args_is_help=True, help="Change live prices and stock without re-embedding.")
+app.add_typer(ingest_commands, name="ingest")
+app.add_typer(facts_commands, name="facts")
+
+errors = Console(stderr=True)
+
+
+def main() -> None:
+    """Entry point of the `shopbot` command."""
+    _no_network()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    try:
+        app()
+    except ShopbotError as error:
+        errors.print(f"[red]{type(error).__name__}[/red]: ", end="")
+        errors.print(str(error), markup=False, highlight=False)
+        sys.exit(2)
+
+
+def _no_network() -> None:
+    """Nothing may reach for a network at run time, whatever the libraries would like to report or download."""
+    for name, value in {
+        "HF_HUB_OFFLINE": "1",
+        "ANONYMIZED_TELEMETRY": "False",
+        "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+        "TOKENIZERS_PARALLELISM": "false",
+        "LANGGRAPH_STRICT_MSGPACK": "true",
+        "OPENVINO_TELEMETRY_DISABLED": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def progress_bars() -> Iterator["Bars"]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as progress:
+        yield Bars(progress)
+
+
+class Bars:
+    """Progress bars by name: `bars("embedding", 3, 10)` shows or moves the one called embedding."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, int] = {}
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done, total=total)  # type: ignore[arg-type]
+
+
+@app.command()
+def ask(
+    text: Annotated[str | None, typer.Argument(help="The customer's question.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")] = False,
+    batch: Annotated[Path | None, typer.Option(help="JSON Lines file of conversations to answer.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the answers go; needed with --batch.")] = None,
+    arm: Annotated[str, typer.Option(help="base or tuned.")] = "base",
+) -> None:
+    """Ask the assistant a question, or a file of them."""
+    from app.batch import ask as answer
+    from app.batch import ask_batch
+    from app.wiring import open_services
+    from graph.turn import Message, TurnRequest
+
+    if (text is None) == (batch is None):
+        raise InputError("text", "give a question, or a file with --batch IN --out OUT")
+    with progress_bars() as bars:
+        services = open_services(load_settings(), bars)
+        if batch is not None:
+            failed = ask_batch(services, batch, _needed(out), lambda done, total: bars("answering", done, total))
+    if batch is not None:
+        _end_of_batch(failed)
+        return
+    result = answer(services, TurnRequest(messages=(Message(role="user", content=text or ""),), arm=arm))
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
+        return
+    typer.echo(result["answer"])
+    for number, citation in enumerate(result["citations"], start=1):
+        as_of = f", as of {citation['as_of']}" if citation["as_of"] else ""
+        typer.echo(f"  [{number}] {citation['kind']} {citation['id']}{as_of}")
+
+
+@app.command()
+def search(
+    text: Annotated[str | None, typer.Argument(help="What to look for.")] = None,
+    k: Annotated[int, typer.Option(min=1, max=1000, help="How many results.")] = 10,
+    batch: Annotated[Path | None, typer.Option(help="JSON Lines file of queries.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the results go; needed with --batch.")] = None,
+) -> None:
+    """Search the catalog, best first."""
+    from app.batch import search_batch
+    from app.wiring import initialise, open_store
+    from shopbot.search import FusionWeights, search_products
+
+    if (text is None) == (batch is None):
+        raise InputError("text", "give a query, or a file with --batch IN --out OUT")
+    settings = load_settings()
+    weights = FusionWeights(settings.dense_weight, settings.keyword_weight)
+    with progress_bars() as bars:
+        store = open_store(settings)
+        initialise(store, bars)
+        if batch is not None:
+            failed = search_batch(store, weights, batch, _needed(out), k, lambda done, total: bars("searching", done, total))
+    if batch is not None:
+        _end_of_batch(failed)
+        return
+    version = store.catalog.active()
+    for hit in search_products(version, store.embedder, text or "", k, weights):
+        typer.echo(f"{hit.score:.4f}  {hit.id:<12} {version.products[hit.id].title}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default SHOPBOT_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default SHOPBOT_PORT.")] = None,
+) -> None:
+    """Serve the chat page and the API in one process."""
+    import uvicorn
+
+    from app.server import create_app
+
+    settings = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    with progress_bars() as bars:
+        server = create_app(settings, bars)
+        errors.print(f"shopbot: http://{settings.host}:{settings.port} (API under /api, its documentation under /api/docs)")
+        uvicorn.run(server, host=settings.host, port=settings.port, log_level="warning")
+
+
+@ingest_commands.command("run")
+def ingest_run(
+    feed: Annotated[Path | None, typer.Argument(help="Catalog feed, JSON Lines; default: the shop's own.")] = None,
+) -> None:
+    """Validate a feed, build a new catalog version aside, verify it and publish it."""
+    from app.wiring import ingest_feed, open_store
+
+    with progress_bars() as bars:
+        report = ingest_feed(open_store(load_settings()), feed, bars)
+    typer.echo(report.summary())
+
+
+@facts_commands.command("set")
+def facts_set(file: Annotated[Path, typer.Argument(help="JSON Lines: id, sku?, price?, sale_price?, stock?, as_of?")]) -> None:
+    """Change live prices and stock; per article the newer fact wins."""
+    from app.wiring import initialise, open_store
+    from shopbot.facts import parse_facts_file
+
+    with progress_bars() as bars:
+        store = open_store(load_settings())
+        initialise(store, bars)
+    report = store.facts.apply(parse_facts_file(file, store.facts.known()), str(file))
+    typer.echo(report.summary())
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is set up, what is missing and what to do about it."""
+    from app.doctor import examine
+
+    settings = load_settings()
+    findings = list(examine(settings))
+    for finding in findings:
+        mark = "[green]ok[/green]     " if finding.ok else "[red]missing[/red]" if finding.needed else "[yellow]absent[/yellow] "
+        errors.print(f"{mark} {finding.name}: ", end="")
+        errors.print(finding.text, markup=False, highlight=False)
+    if any(finding.needed and not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="Measured generations per engine.")] = 10,
+    turns: Annotated[int, typer.Option(min=1, help="Measured turns for the overhead of the graph.")] = 60,
+) -> None:
+    """Measure the engines side by side, retrieval, and what is neither; prints ratios of one run."""
+    from app.bench import run_bench
+
+    with progress_bars() as bars:
+        table = run_bench(load_settings(), rounds, turns, bars)
+    typer.echo(table)
+
+
+def _needed(out: Path | None) -> Path:
+    if out is None:
+        raise InputError("out", "--batch needs --out FILE")
+    return out
+
+
+def _end_of_batch(failed: int) -> None:
+    if failed:
+        errors.print(f"{failed} line(s) could not be served; each has an 'error' in its place", highlight=False)
+        raise typer.Exit(1)
+
+

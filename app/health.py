@@ -1,0 +1,30 @@
+"""One account of whether the assistant is well, for /api/health, the page's note and `shopbot doctor`."""
+
+from typing import Any
+
+from app.wiring import Services
+from shopbot.errors import ShopbotError
+
+
+def health_of(services: Services) -> dict[str, Any]:
+    """Return {"status": "ok" | "degraded" | "down", "reasons": [...], and the figures behind it}."""
+    model = services.deps.models["base"]
+    reasons = [f"model: {model.health.reason}"] if model.health.is_degraded else []
+    try:
+        version = services.store.catalog.active()
+        catalog = {"version": version.version_id, "products": len(version.products), "sections": len(version.policies)}
+    except ShopbotError as error:
+        return {"status": "down", "reasons": [f"catalog: {error}"]}
+    return {
+        "status": "degraded" if reasons else "ok",
+        "reasons": reasons,
+        "catalog": catalog,
+        "model": {
+            "arm": model.arm,
+            "name": model.name,
+            "engine": model.engine,
+            "fingerprint": model.fingerprint,
+            "running": model.slots.running,
+            "waiting": model.slots.waiting,
+        },
+    }

@@ -1,0 +1,32 @@
+"""One ASGI process: the pages as Streamlit's App, the API mounted beside them, models loaded once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from starlette.routing import Mount
+from streamlit.starlette import App
+
+from app import running
+from app.api import create_api
+from app.wiring import Progress, open_services
+from shopbot.settings import Settings
+
+PAGES = Path(__file__).parent / "ui" / "main.py"
+
+
+def create_app(settings: Settings, progress: Progress) -> App:
+    """Build the application; services open when the server starts and close with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        services = await anyio.to_thread.run_sync(open_services, settings, progress)
+        services.chat.recover()
+        running.put(services)
+        yield
+        running.clear()
+        await anyio.to_thread.run_sync(services.chat.close)
+
+    return App(PAGES, routes=[Mount("/api", app=create_api(running.current))], lifespan=lifespan)

@@ -1,0 +1,131 @@
+"""One exchange of a conversation: the question, the answer as far as it is written, its sources."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import Page
+
+from app.chat import Exchange
+from app.ui import record_view, render
+from app.ui.records import Records, citations_of
+from app.wiring import Services
+from graph.turn import Sentence, answer_text
+
+POLL_S = 0.25
+CARDS = 4
+"""Products shown below one answer; an answer that names more than that is a list to read."""
+
+# What became of a run that did not end as it should, by its state.
+ENDINGS = {
+    "stopped": "You stopped this answer.",
+    "failed": "Sorry, something went wrong on our side and I could not answer.",
+    "interrupted": "Sorry, this answer was cut off when our server restarted.",
+}
+FAILURES = {"CatalogEmpty": "Sorry, our catalog is being prepared right now, so I could not look that up."}
+
+
+def speaker(services: Services) -> DeltaGenerator:
+    """The assistant's side of the conversation, under the shop's logo."""
+    logo: Path = services.store.shop.pictures / "logo.svg"
+    return st.chat_message("assistant", avatar=str(logo) if logo.exists() else None)
+
+
+def draw(services: Services, records: Records, exchange: Exchange, product_page: Page) -> None:
+    with st.chat_message("user"):
+        st.text(exchange.question)
+    with speaker(services):
+        if exchange.state == "running":
+            _follow(services, exchange.run_id)
+        else:
+            _finished(services, records, exchange, product_page)
+
+
+@st.fragment(run_every=POLL_S)
+def _follow(services: Services, run_id: str) -> None:
+    """Show what is written so far, again and again, until the run has ended.
+
+    It polls instead of waiting for the next event: a script that waits does not notice a click, and "Stop"
+    has to work while the model says nothing. The run belongs to the server; a reload just follows it anew.
+    """
+    exchange = _current(services, run_id)
+    if exchange.state != "running":
+        st.rerun()
+    if text := _text(services, exchange):
+        st.markdown(text)
+    else:
+        st.container(key=f"looking-{run_id}").markdown(":gray[Looking it up …]")
+    st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=services.chat.stop, args=(run_id,))
+
+
+def _current(services: Services, run_id: str) -> Exchange:
+    history = services.chat.history(st.query_params["c"])
+    return next(exchange for exchange in history if exchange.run_id == run_id)
+
+
+def _text(services: Services, exchange: Exchange) -> str:
+    fields = Sentence.model_fields
+    sentences = [
+        Sentence.model_validate({name: event[name] for name in fields})
+        for event in exchange.events
+        if event["kind"] == "sentence"
+    ]
+    hosts = render.own_hosts(services.store.shop.config)
+    return render.answer(answer_text(sentences), len(citations_of(exchange)), hosts)
+
+
+def _finished(services: Services, records: Records, exchange: Exchange, product_page: Page) -> None:
+    if text := _text(services, exchange):
+        st.markdown(text)
+    if exchange.state in ENDINGS:
+        st.caption(_ending(exchange))
+    _sources(records, exchange)
+    if exchange.result:
+        _cards(services, records, exchange, product_page)
+        _thumbs(services, exchange)
+
+
+def _ending(exchange: Exchange) -> str:
+    error = next((event["type"] for event in exchange.events if event["kind"] == "error"), "")
+    return FAILURES.get(error, ENDINGS[exchange.state])
+
+
+def _sources(records: Records, exchange: Exchange) -> None:
+    citations = citations_of(exchange)
+    if not citations:
+        return
+    with st.container(key=f"sources-{exchange.run_id}", horizontal=True, gap="xsmall"):
+        for number, citation in enumerate(citations, start=1):
+            st.button(
+                f"**{number}** {render.plain(records.title(citation))}",
+                icon=record_view.ICONS[citation.kind],
+                key=f"source-{exchange.run_id}-{number}",
+                on_click=record_view.choose_source,
+                args=(exchange.run_id, number),
+            )
+
+
+def _cards(services: Services, records: Records, exchange: Exchange, product_page: Page) -> None:
+    cited = exchange.result.product_ids if exchange.result else ()
+    for product_id in [product_id for product_id in cited if product_id in records.products][:CARDS]:
+        with st.container(
+            key=f"card-{exchange.run_id}-{product_id}", border=True, horizontal=True, wrap=False
+        ):
+            record_view.card(services, records, product_id, product_page)
+
+
+def _thumbs(services: Services, exchange: Exchange) -> None:
+    key = f"thumb-{exchange.run_id}"
+    given = {"down": 0, "up": 1}.get(exchange.thumb or "")
+    with st.container(
+        key=f"rating-{exchange.run_id}", horizontal=True, vertical_alignment="center", gap="small"
+    ):
+        st.feedback("thumbs", key=key, default=given, on_change=_rate, args=(services, exchange.run_id, key))
+        st.caption("Was this helpful?" if given is None else "Thank you, noted.")
+
+
+def _rate(services: Services, run_id: str, key: str) -> None:
+    """Keep the thumb; a second click on the same one takes it off the page, so put it back: it was given."""
+    chosen = st.session_state[key]
+    if chosen is not None:
+        services.chat.rate(run_id, "up" if chosen else "down")

@@ -1,0 +1,136 @@
+"""The chat: greeting, conversation, input. It shows runs that the server keeps; a reload loses nothing."""
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from app.chat import Exchange
+from app.health import health_of
+from app.ui import answer_view, record_view, render
+from app.ui.header import header
+from app.ui.records import Records, records_of
+from app.wiring import Services
+from shopbot.errors import InputError, RecordNotFound
+
+CONVERSATION = (
+    "c"  # the query parameter; whoever has the address can read on, hence ids that can't be guessed
+)
+LONGEST_MESSAGE = (
+    20_000  # the assistant's own limit is lower and explained in words; this one only protects the server
+)
+
+
+def show(services: Services, product_page: Page) -> None:
+    health = health_of(services)["status"]
+    exchanges = _history(services)
+    is_busy = any(exchange.state == "running" for exchange in exchanges)
+    header(services).button("New conversation", icon=":material/add:", key="new", on_click=_start_anew)
+    _notes(services, health)
+    _greet(services)
+    records = records_of(services, exchanges) if health != "down" else Records({}, {}, {})
+    for exchange in exchanges:
+        answer_view.draw(services, records, exchange, product_page)
+    if exchanges:
+        _offer_retry(services, exchanges[-1])
+    else:
+        _offer_samples(services)
+    _input(services, is_busy)
+    record_view.open_source(services, exchanges, records, product_page)
+
+
+def _history(services: Services) -> list[Exchange]:
+    conversation_id = st.query_params.get(CONVERSATION)
+    if conversation_id is None:
+        return []
+    try:
+        return services.chat.history(conversation_id)
+    except RecordNotFound:
+        del st.query_params[CONVERSATION]
+        _note("I can't find that conversation any more, so here is a fresh start.")
+        return []
+
+
+def _start_anew() -> None:
+    """Leave the conversation; an answer being written in it goes on, to be found under its address."""
+    st.query_params.clear()
+    st.session_state.pop("source", None)
+
+
+def _note(text: str) -> None:
+    """Keep a note for the run of the script that draws the page next, or for this one."""
+    st.session_state["note"] = text
+
+
+def _notes(services: Services, health: str) -> None:
+    email = services.store.shop.config.contact.email
+    if note := st.session_state.pop("note", None):
+        st.info(render.plain(note), icon=":material/info:")
+    if health == "degraded":
+        st.warning(
+            "Reduced mode: I'm short of words right now, so answers come straight from our records.",
+            icon=":material/battery_low:",
+        )
+    if health == "down":
+        st.error(
+            f"I can't look anything up right now. Please try again in a while, or write to {email}.",
+            icon=":material/cloud_off:",
+        )
+
+
+def _greet(services: Services) -> None:
+    config = services.store.shop.config
+    with answer_view.speaker(services):
+        st.markdown(render.answer(config.greeting, 0, render.own_hosts(config)))
+
+
+def _offer_samples(services: Services) -> None:
+    with st.container(key="samples", horizontal=True, gap="small"):
+        for number, question in enumerate(services.store.shop.config.sample_questions):
+            st.button(
+                render.plain(question), key=f"sample-{number}", on_click=_ask, args=(services, question)
+            )
+
+
+def _offer_retry(services: Services, last: Exchange) -> None:
+    if last.state in ("failed", "interrupted"):
+        st.button(
+            "Try again", icon=":material/refresh:", key="retry", on_click=_ask, args=(services, last.question)
+        )
+
+
+def _input(services: Services, is_busy: bool) -> None:
+    name = services.store.shop.config.assistant_name
+    placeholder = f"{name} is answering …" if is_busy else "Ask about gear, orders, returns or repairs"
+    with st.bottom:
+        st.chat_input(
+            placeholder,
+            key="message",
+            max_chars=LONGEST_MESSAGE,
+            disabled=is_busy,
+            on_submit=_ask_typed,
+            args=(services,),
+        )
+        with st.container(key="fine-print"):
+            st.caption(
+                "Written by an AI, checked against our records. Open a numbered source to see for yourself."
+            )
+
+
+def _ask_typed(services: Services) -> None:
+    _ask(services, st.session_state["message"])
+
+
+def _ask(services: Services, question: str) -> None:
+    """Start a run; the page then finds it in the conversation's history, as after a reload."""
+    st.session_state.pop("source", None)
+    try:
+        st.query_params[CONVERSATION] = _start(services, question)
+    except InputError:
+        _note("I'm still answering your last question. Wait for it or stop it, then ask again.")
+
+
+def _start(services: Services, question: str) -> str:
+    try:
+        _, conversation_id = services.chat.start(question, st.query_params.get(CONVERSATION))
+    except RecordNotFound:  # removed meanwhile: the question is worth a new one
+        _, conversation_id = services.chat.start(question)
+    return conversation_id

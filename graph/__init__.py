@@ -1,0 +1,1 @@
+"""The conversation: one LangGraph workflow from a customer's message to a checked, cited answer."""

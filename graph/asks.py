@@ -1,0 +1,118 @@
+"""Which statements of a record a question asks for."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from graph.claims import options_named
+from graph.language import content_stems, numbers, stem, words
+from graph.lexicon import ASKING, nearest_word
+from graph.statements import SPOKEN, Source, Statement
+
+COLORS = frozenset("black white red blue green yellow orange purple pink brown grey gray navy teal beige olive".split())
+_GENERIC_FIELDS = ("description", "price", "stock")
+_SPOKEN_WORDS = sorted({word for spoken in SPOKEN.values() for word in words(spoken)})
+# Fields that a bare word of theirs would claim too often; they answer only when nothing more exact does.
+_WEAK = frozenset({"description", "features", "best for", "category", "season", "gender", "people"})
+_MOST_FIELDS = 3
+_PRICE_PHRASE = re.compile(r"\b(how much|go(es)? for|set (me|us) back|dough|bucks)\b")
+_RANGE = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
+
+
+def requested(question: str, source: Source) -> tuple[list[Statement], list[str]]:
+    """Return the statements that answer the question, and the content words that none of the record's own cover.
+
+    An empty list with unanswered words means: the record does not say. A question that names the product and
+    nothing else gets its description, price and stock.
+    """
+    title = set(content_stems(source.title))
+    asked = [_corrected(word) for word in words(question) if stem(word.removesuffix("'s")) not in title]
+    said = {stem(word) for word in asked}
+    fields = _named_fields(" ".join(asked), said, source)
+    if options := _options(question, source):
+        return _unique(_about_options(options, fields, source)), []
+    if strong := [field for field in fields if field not in _WEAK]:
+        return _unique(source.of(*strong[:_MOST_FIELDS])), []
+    wanted = [word for word in content_stems(" ".join(asked)) if word not in ASKING]
+    if matching := _matching(wanted, source):
+        return matching, []
+    if fields or not wanted:
+        return _unique(source.of(*(fields[:_MOST_FIELDS] or _GENERIC_FIELDS))), []
+    return [], wanted
+
+
+def _corrected(word: str) -> str:
+    """Read a misspelt word of asking as what it was meant to be: "availble", "prise"."""
+    return word if word in _SPOKEN_WORDS else nearest_word(word, _SPOKEN_WORDS) or word
+
+
+def _named_fields(text: str, said: set[str], source: Source) -> list[str]:
+    """Fields of this record that the question names in their own words, then those it speaks of in others."""
+    present = list(dict.fromkeys(statement.field for statement in source.statements))
+    own = [field for field in present if said & {stem(word) for word in words(field)}]
+    spoken = [field for field in present if field not in own and said & source.of(field)[0].anchors]
+    if _PRICE_PHRASE.search(text) and not {"weigh", "weight", "hold", "water"} & said and "price" in present:
+        own.insert(0, "price")
+    if any(word in COLORS for word in text.split()) and "colors" in present:
+        own.append("colors")
+    return list(dict.fromkeys(own + spoken))
+
+
+def _options(question: str, source: Source) -> frozenset[str]:
+    """Sizes and colours of this product that the question names."""
+    if source.product is None:
+        return frozenset()
+    named = options_named(_with_sizes_written(question), source.product)
+    made = {size for variant in source.product.variants for size in (variant.size,) if size}
+    asked = words(question)
+    colors = {v.color for v in source.product.variants if v.color and words(v.color)[-1] in asked}
+    return frozenset((named.sizes & made) | named.colors | colors)
+
+
+def _with_sizes_written(question: str) -> str:
+    """Write sizes as the catalog does where the question surely means one: "in m", "size xl", "EU 42", "medium"."""
+    text = re.sub(r"\b(small|medium|large)\b", lambda match: match[1][0].upper(), question, flags=re.I)
+    text = re.sub(r"\b(in|size|sizes|a|an)\s+(x{0,3}[sl]|m)\b", lambda match: f"{match[1]} {match[2].upper()}", text)
+    spelt = {"litre": "l", "litres": "l", "liter": "l", "liters": "l", "metres": "m", "meters": "m", "metre": "m", "meter": "m"}
+    text = re.sub(r"(\d)\s*(lit(?:re|er)s?|met(?:re|er)s?)\b", lambda match: f"{match[1]} {spelt[match[2].lower()]}", text, flags=re.I)
+    return re.sub(r"\b(long|regular|wide)\b", lambda match: match[1].capitalize(), text, flags=re.I)
+
+
+def _about_options(options: frozenset[str], fields: Sequence[str], source: Source) -> list[Statement]:
+    """What is asked of these options: their price where the price is asked, their stock otherwise."""
+    wanted = [field for field in fields if field in ("price", "stock")] or ["stock"]
+    return [statement for field in wanted for statement in _speaking_of(options, source.of(field))]
+
+
+def _speaking_of(options: frozenset[str], statements: Sequence[Statement]) -> list[Statement]:
+    """The statements that speak of the most of the options; of prices the general one where none does."""
+    scored = [(sum(_speaks_of(statement.text, option) for option in options), statement) for statement in statements]
+    best = max((score for score, _ in scored), default=0)
+    if best == 0 and statements and statements[0].field == "price":
+        return [statements[0]]
+    return [statement for score, statement in scored if score == best]
+
+
+def _speaks_of(text: str, option: str) -> bool:
+    return re.search(rf"(?<![\w/]){re.escape(option)}(?![\w/])", text) is not None
+
+
+def _matching(wanted: Iterable[str], source: Source) -> list[Statement]:
+    """Statements that hold the asked words themselves ("does it have a hood?"), best two."""
+    scored = [(len(set(wanted) & set(content_stems(statement.text))), statement) for statement in source.statements]
+    best = max((score for score, _ in scored), default=0)
+    return [statement for score, statement in scored if score == best][:2] if best else []
+
+
+def fitting_rows(question: str, statements: Sequence[Statement]) -> list[Statement]:
+    """Table rows with a range that a number of the question lies in: "chest of 105 cm" -> "103 to 110 cm"."""
+    asked = [float(number) for number in numbers(question) if number.replace(".", "", 1).isdigit()]
+    return [
+        statement
+        for statement in statements
+        if statement.field == "row"
+        and any(float(low) <= number <= float(high) for number in asked for low, high in _RANGE.findall(statement.text))
+    ]
+
+
+def _unique(statements: Iterable[Statement]) -> list[Statement]:
+    return list(dict.fromkeys(statements))

@@ -1,0 +1,95 @@
+"""The workflow itself. `docs/architecture.md` shows the diagram that is drawn from the compiled graph."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from graph.deps import Deps, Turn
+from graph.nodes import ask_to_sign_in, guard, look_up_policies, look_up_products, respond, route, small_talk
+from graph.routing import Route
+from graph.state import Account, State
+from graph.turn import TurnRequest, TurnResult
+from graph.write import verify, write
+from shopbot.errors import InputError, NotAvailable
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+def build_graph() -> CompiledStateGraph[State, Turn, State, State]:
+    """Compile guard -> route -> look up -> write -> verify -> respond."""
+    graph = StateGraph(State, context_schema=Turn)
+    for node in (guard, route, look_up_products, look_up_policies, ask_to_sign_in, small_talk, write, verify, respond):
+        graph.add_node(node.__name__, node)
+    graph.add_edge(START, "guard")
+    graph.add_conditional_edges("guard", is_refused, {True: "respond", False: "route"})
+    graph.add_conditional_edges(
+        "route",
+        handled_by,
+        {
+            Route.PRODUCT: "look_up_products",
+            Route.POLICY: "look_up_policies",
+            Route.ORDER: "ask_to_sign_in",
+            Route.OTHER: "small_talk",
+        },
+    )
+    for look_up in ("look_up_products", "look_up_policies"):
+        graph.add_conditional_edges(look_up, next_after_look_up, ["write", "verify"])
+    graph.add_edge("write", "verify")
+    graph.add_edge("ask_to_sign_in", "verify")
+    for last in ("verify", "small_talk"):
+        graph.add_edge(last, "respond")
+    graph.add_edge("respond", END)
+    return graph.compile()
+
+
+def is_refused(state: State) -> bool:
+    return state["refused"]
+
+
+def handled_by(state: State) -> Route:
+    return state["route"]
+
+
+def next_after_look_up(state: State) -> str:
+    """A list of products is put together from the records; the model writes about what it is asked of one or two."""
+    return "write" if state["points"] and not state["as_list"] else "verify"
+
+
+def run_turn(
+    graph: CompiledStateGraph[State, Turn, State, State],
+    deps: Deps,
+    request: TurnRequest,
+    listener: Listener,
+    cancelled: threading.Event,
+) -> TurnResult:
+    """Run one turn to its end and return the result; `listener` gets every event as it happens.
+
+    Events: {"kind": "sentence", text, author, block, citations} and, last, {"kind": "done", result}.
+    Raises InputError or NotAvailable for a request that cannot be served, CatalogEmpty before the first publish.
+    """
+    _check(request, deps)
+    turn = Turn(deps, deps.catalog.active(), deps.models[request.arm], cancelled)
+    result: TurnResult | None = None
+    start: State = {"request": request, "account": Account(), "points": [], "as_list": False}
+    for event in graph.stream(start, context=turn, stream_mode="custom"):
+        listener(event)
+        if event["kind"] == "done":
+            result = TurnResult.model_validate(event["result"])
+    assert result is not None  # every path through the graph ends in `respond`
+    return result
+
+
+def _check(request: TurnRequest, deps: Deps) -> None:
+    if request.messages[-1].role != "user":
+        raise InputError("messages", "the last message has to be the customer's (role 'user')")
+    if request.arm not in deps.models:
+        if request.arm != "tuned":
+            raise InputError("arm", f"unknown arm {request.arm!r}; arms are 'base' and 'tuned'")
+        raise NotAvailable("arm", "tuned", "no tuned model is installed; use 'base'")
+    if request.audience != "customer":
+        raise NotAvailable("audience", request.audience, "only 'customer' is served; leave it out")
+    if request.customer_id is not None:
+        raise NotAvailable("customer_id", request.customer_id, "sign-in does not exist yet; leave it out")

@@ -1,0 +1,103 @@
+"""Claims about live facts inside a sentence: amounts of money, and what is in stock in which size and colour."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graph.language import canonical_number
+from shopbot.types import Product, ProductFacts
+
+_MONEY = re.compile(
+    r"(?:[$€£¥]|\b(?:USD|EUR|GBP)\s)\s?(\d+(?:[.,]\d+)*)|(\d+(?:[.,]\d+)*)\s?(?:dollars?|euros?|pounds?|USD|EUR|GBP|€|£)\b",
+    re.I,
+)
+_AVAILABLE = re.compile(r"\b(in stock|available|have (?:it|them|this|that)|left|on hand|(?:buy|order|get) (?:it|one))\b", re.I)
+_UNAVAILABLE = re.compile(
+    r"\b(sold out|out of stock|unavailable|(?:not|no longer|isn't|aren't) (?:currently )?(?:available|in stock)|none left)\b", re.I
+)
+_LETTER_SIZE = re.compile(r"\b(?:X{0,3}[SL]|M)\b")
+# A clause ends where another state may begin: "in stock in M, sold out in L and available in XL"; the comma of a
+# list ("in Moss, sizes S, M and L") does not end it.
+_STATE = r"(?=(?:is|are|it is|it's|sold|out of|not|available|in stock)\b)"
+_CLAUSE = re.compile(rf"[;.]\s|,\s{_STATE}|\bbut\b|\band {_STATE}", re.I)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Sizes and colours that a clause names; both empty where it speaks of the product as a whole."""
+
+    sizes: frozenset[str] = frozenset()
+    colors: frozenset[str] = frozenset()
+
+
+def amounts(text: str) -> list[str]:
+    """Amounts of money in order of appearance, as canonical numbers: "$1,299.00" -> "1299"."""
+    return [canonical_number(first or second) for first, second in _MONEY.findall(text)]
+
+
+def prices_supported(text: str, price_lines: Sequence[str], product: Product) -> bool:
+    """The amounts are those of one price statement, in its order, the one to pay first; a size's price needs its size."""
+    said = amounts(text)
+    if not said:
+        return True
+    for line in price_lines:
+        size = next((v.size for v in product.variants if v.size and line.startswith(f"In size {v.size},")), None)
+        if said == amounts(line)[: len(said)] and (size is None or _says(size, text)):
+            return True
+    return said == [amount for line in price_lines for amount in amounts(line)]
+
+
+def stock_supported(text: str, product: Product, facts: ProductFacts | None) -> bool:
+    """Every clause that claims or denies availability agrees with the live record."""
+    claimed: bool | None = None
+    for clause in _CLAUSE.split(text):
+        spoken = False if _UNAVAILABLE.search(clause) else True if _AVAILABLE.search(clause) else None
+        claimed = claimed if spoken is None else spoken
+        options = options_named(clause, product)
+        if claimed is not None and (spoken is not None or options != Options()) and not _confirmed(claimed, options, product, facts):
+            return False
+    return True
+
+
+def options_named(clause: str, product: Product) -> Options:
+    """Sizes and colours in the clause; a letter size that the product is not made in counts as named too."""
+    made = {v.size for v in product.variants if v.size}
+    parts = {part for size in made for part in (size, *re.split(r"[/ -]", size))}
+    strangers = {size for size in _LETTER_SIZE.findall(clause) if size not in parts} if product.variants else set()
+    sizes = {size for size in made if len(made) > 1 and _says(size, clause)}
+    colors = {v.color for v in product.variants if v.color and v.color.lower() in clause.lower()}
+    return Options(frozenset(sizes | strangers), frozenset(colors))
+
+
+def _says(option: str, text: str) -> bool:
+    return re.search(rf"(?<![\w/]){re.escape(option)}(?![\w/])", text) is not None
+
+
+def _confirmed(claimed: bool, options: Options, product: Product, facts: ProductFacts | None) -> bool:
+    if facts is None:
+        return False
+    if options == Options():
+        return _any_in_stock(product, facts) if claimed else facts.stock == 0
+    sizes: set[str | None] = set(options.sizes) or {None}
+    colors: set[str | None] = set(options.colors) or {None}
+    return all(variant_in_stock(size, color, product, facts) is claimed for size in sizes for color in colors)
+
+
+def _any_in_stock(product: Product, facts: ProductFacts) -> bool:
+    return (facts.stock or 0) > 0 or any((facts.stock_of(v.sku) or 0) > 0 for v in product.variants)
+
+
+def variant_in_stock(size: str | None, color: str | None, product: Product, facts: ProductFacts) -> bool | None:
+    """True: every matching variant is in stock; False: all are sold out; None: mixed, unknown, or no such variant.
+
+    Mixed is None because a size that is there in one colour only can't be promised without naming the colour.
+    """
+    counts = [
+        facts.stock_of(v.sku)
+        for v in product.variants
+        if (size is None or v.size == size) and (color is None or v.color == color)
+    ]
+    if not counts or None in counts:
+        return None
+    in_stock = [count > 0 for count in counts if count is not None]
+    return all(in_stock) if all(in_stock) or not any(in_stock) else None

@@ -1,0 +1,63 @@
+"""What a turn works with, wired once by an entry point and handed to the graph; fakes fit in by protocol."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from graph.lexicon import Lexicon
+from graph.routing import Router
+from shopbot.catalog import Catalog, CatalogVersion
+from shopbot.chat_models import ServedModel
+from shopbot.embedding import Embedder
+from shopbot.facts import Facts
+from shopbot.prompts import RolePrompt
+from shopbot.search import FusionWeights
+from shopbot.shop import Shop
+
+
+@dataclass
+class Deps:
+    """Everything long-lived. One instance serves all turns of a process, from many threads."""
+
+    shop: Shop
+    catalog: Catalog
+    facts: Facts
+    embedder: Embedder
+    models: dict[str, ServedModel]
+    prompts: dict[str, RolePrompt]
+    router: Router
+    weights: FusionWeights
+    question_max_chars: int
+    clock: Callable[[], datetime]
+    _lexicons: dict[str, Lexicon] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def lexicon(self, version: CatalogVersion) -> Lexicon:
+        """The words of a catalog version; built once a version, the two latest are kept."""
+        with self._lock:
+            if version.version_id not in self._lexicons:
+                for stale in list(self._lexicons)[:-1]:
+                    del self._lexicons[stale]
+                self._lexicons[version.version_id] = Lexicon(version.products, version.policies)
+            return self._lexicons[version.version_id]
+
+
+@dataclass
+class Turn:
+    """The runtime context of one turn: the dependencies and the catalog version that it has pinned."""
+
+    deps: Deps
+    version: CatalogVersion
+    model: ServedModel
+    cancelled: threading.Event
+
+    @property
+    def lexicon(self) -> Lexicon:
+        return self.deps.lexicon(self.version)
+
+    def phrase(self, name: str, **values: object) -> str:
+        """A sentence in the shop's own words, from its phrases file."""
+        shop = self.deps.shop
+        known = {"shop": shop.config.name, "assistant": shop.config.assistant_name, **shop.config.contact.model_dump()}
+        return shop.phrases[name].format(**known, **values)

@@ -1,0 +1,156 @@
+"""From a question to the points that its answer has to make: which records, and which of their statements."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.asks import fitting_rows, requested
+from graph.deps import Turn
+from graph.language import content_stems, joined, words
+from graph.lexicon import ASKING
+from graph.state import Point
+from graph.statements import Source, Statement, effective_price, policy_source, product_source
+from graph.turn import Message
+from shopbot.money import to_minor
+from shopbot.search import search_products
+from shopbot.types import Hit
+
+Vector = npt.NDArray[np.float32]
+
+# Below this cosine the nearest policy section is about something else, and the answer is "I don't know".
+# Taken from the section rankings of in-shop and foreign questions; see docs/results.
+POLICY_COSINE_FLOOR = 0.45
+# Below this cosine the nearest products are not worth showing even as "the closest".
+PRODUCT_COSINE_FLOOR = 0.25
+SUGGESTIONS = 3
+STATEMENTS_IN_A_COMPARISON = 2
+CANDIDATES = 50
+_PRICE_LIMIT = re.compile(r"\b(?:under|below|less than|at most|max(?:imum)?|up to|not more than|cheaper than)\s*\$?\s*(\d+(?:[.,]\d+)?)", re.I)
+# A section of at most this many lines is quoted whole; of a longer one only what the question is nearest to.
+WHOLE_SECTION_LINES = 5
+_POINTING = frozenset("it its it's this that they them these those one ones there".split())
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What retrieval found: points to make, words to lead with, and whether the points are a list of suggestions."""
+
+    points: list[Point] = field(default_factory=list)
+    lead: list[str] = field(default_factory=list)
+    as_list: bool = False
+
+
+def focus_of(question: str, history: Sequence[Message], turn: Turn) -> list[list[str]]:
+    """Products that the question is about, as lists of alternatives; a pointing question takes those last named."""
+    if named := turn.lexicon.mentions(question):
+        return named
+    if not points_back(question):
+        return []
+    for message in reversed(history):
+        if earlier := turn.lexicon.mentions(message.content):
+            return [earlier[0][:1]]
+    return []
+
+
+def points_back(question: str) -> bool:
+    """Whether a question only makes sense after an earlier one: "does it come in blue?", "and in XL?"."""
+    said = words(question)
+    return bool(_POINTING & set(said)) or said[:1] == ["and"] or not [w for w in content_stems(question) if w not in ASKING]
+
+
+def find_products(question: str, vector: Vector, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
+    if any(len(alternatives) > 1 for alternatives in focus):
+        several = [product_id for alternatives in focus for product_id in alternatives]
+        return Findings(_suggest(several[:4], turn), [turn.phrase("which_one")], as_list=True)
+    if focus:
+        return _about([alternatives[0] for alternatives in focus], question, turn)
+    return _suggestions(question, vector, turn)
+
+
+def _about(product_ids: Sequence[str], question: str, turn: Turn) -> Findings:
+    points: list[Point] = []
+    lead: list[str] = []
+    for source in product_sources(product_ids, turn):
+        statements, unanswered = requested(_without_others(question, product_ids, source, turn), source)
+        most = len(statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
+        points += [Point(source, statement) for statement in statements[:most]]
+        if unanswered:
+            lead.append(turn.phrase("unknown_attribute", product=source.title, words=quoted(unanswered_words(question, unanswered))))
+    return Findings(points, lead, as_list=len(product_ids) > 1)
+
+
+def _without_others(question: str, product_ids: Sequence[str], source: Source, turn: Turn) -> str:
+    """The question without the names of the other products in it, so that they do not count as unanswered words."""
+    others = {word for other in product_ids if other != source.id for word in words(turn.version.products[other].title)}
+    return " ".join(word for word in question.split() if not set(words(word)) & others)
+
+
+def unanswered_words(question: str, stems_wanted: Sequence[str]) -> list[str]:
+    """The customer's own words behind the stems, so that the reply can repeat them."""
+    by_stem = {content[0]: word for word in words(question) if (content := content_stems(word))}
+    return [by_stem.get(stemmed, stemmed) for stemmed in stems_wanted]
+
+
+def quoted(said: Sequence[str]) -> str:
+    """Up to three plain words as the customer typed them; nothing else of the question is ever echoed."""
+    return joined([f"“{word[:30]}”" for word in said[:3]])
+
+
+def _suggestions(question: str, vector: Vector, turn: Turn) -> Findings:
+    hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights, vector=vector)
+    near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]
+    near = _affordable(near, question, turn)[:SUGGESTIONS]
+    unknown = turn.lexicon.unknown_words(question)
+    lead = [turn.phrase("unknown_product", words=quoted(unknown))] if unknown else []
+    if not near:
+        return Findings(lead=lead or [turn.phrase("unclear")])
+    lead.append(turn.phrase("closest" if unknown else "found"))
+    return Findings(_suggest(near, turn), lead, as_list=True)
+
+
+def _affordable(product_ids: Sequence[str], question: str, turn: Turn) -> list[str]:
+    """Keep those whose live price is within the limit that the question sets, if it sets one."""
+    limit = _PRICE_LIMIT.search(question)
+    if limit is None:
+        return list(product_ids)
+    most = to_minor(limit[1].replace(",", ""), turn.deps.shop.config.currency)
+    facts = turn.deps.facts.read(product_ids)
+    prices = {key: effective_price(fact.own.price_minor, fact.own.sale_price_minor) for key, fact in facts.items()}
+    return [key for key in product_ids if (price := prices.get(key)) is not None and price <= most]
+
+
+def _suggest(product_ids: Sequence[str], turn: Turn) -> list[Point]:
+    """One point a product: its price, which names it."""
+    return [Point(source, source.of("price")[0]) for source in product_sources(product_ids, turn)]
+
+
+def product_sources(product_ids: Sequence[str], turn: Turn) -> list[Source]:
+    facts = turn.deps.facts.read(product_ids)
+    locale = turn.deps.shop.config.locale
+    return [
+        product_source(number, turn.version.products[product_id], facts.get(product_id), locale)
+        for number, product_id in enumerate(product_ids, start=1)
+    ]
+
+
+def find_policies(question: str, sections: Sequence[Hit], vector: Vector, turn: Turn) -> Findings:
+    if not sections or (sections[0].cosine or 0.0) < POLICY_COSINE_FLOOR:
+        return Findings(lead=[turn.phrase("unknown_policy")])
+    source = policy_source(1, turn.version.policies[sections[0].id])
+    return Findings([Point(source, statement) for statement in _relevant(question, source, vector, turn)])
+
+
+def _relevant(question: str, source: Source, vector: Vector, turn: Turn) -> list[Statement]:
+    """The whole of a short section; of a table the fitting rows; else the steps, or the lines nearest to the question."""
+    if len(source.statements) <= WHOLE_SECTION_LINES:
+        return list(source.statements)
+    if rows := fitting_rows(question, source.statements):
+        return rows
+    cosines = turn.deps.embedder.embed([statement.text for statement in source.statements]) @ vector
+    nearest = set(np.argsort(-cosines)[: WHOLE_SECTION_LINES - 2].tolist())
+    steps = {index for index, statement in enumerate(source.statements) if statement.field == "step"}
+    chosen = nearest | steps if nearest & steps else nearest
+    return [statement for index, statement in enumerate(source.statements) if index in chosen]

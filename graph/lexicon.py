@@ -1,0 +1,180 @@
+"""What the catalog's own words tell about a question: which products it names, and what the shop has no word for."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from rapidfuzz import fuzz, process
+
+from graph.language import STOPWORDS, content_stems, stem, words
+from graph.statements import SPOKEN, attribute_label
+from shopbot.types import PolicySection, Product
+
+# A title is named without its first word only when this share of its words, weighted by rarity, is in the text:
+# "lash princess mascara" names "Essence Mascara Lash Princess", "trail runners" does not name "Stoat Trail Runners".
+NAMED_COVERAGE = 0.7
+NAMED_COVERAGE_WITH_FIRST_WORD = 0.5
+# Up to this many products may share a first word that is still a name ("Everest"), not a kind of thing ("jacket").
+NAME_WORD_PRODUCTS = 6
+# A first word that stands in more records than this besides titles is everyday language ("long"), not a name.
+NAME_WORD_RECORDS = 8
+# Products that one question is taken to name at most.
+MOST_NAMED = 3
+# Alternatives that are worth asking back about.
+MOST_ALTERNATIVES = 4
+# Similarity (0..100) above which an unknown word is read as a misspelt known one.
+TYPO_RATIO = 80
+
+# Words of asking and wanting, which say nothing about the thing asked for.
+ASKING = frozenset(
+    stem(word)
+    for word in """sell sells carry carries stock stocked buy purchase order need want looking look search find show
+    recommend suggest recommendation advice advise best good great nice perfect right something anything thing things
+    product products item items shop store gear offer offers cheap cheaper cheapest expensive under below less than
+    price prices cost costs compare comparison versus vs difference different better between choose option options
+    available availability please help question hi dollars bucks usd new one ones kind kinds type types sort range
+    model models version catalog catalogue brand still currently right now today much many long big heavy warm
+    light lighter lightest warmest warmer come comes go going use used using wear people person man men women kid
+    kids size sizes color colour colors colours fit suit suitable work keep keeps bring give take ask wondering wonder
+    maybe pair set couple bit lot day days time way trip would possible anyone somebody someone friend wife husband
+    son daughter mom dad gift present birthday christmas weekend summer winter spring autumn fall outside outdoor
+    outdoors really actually quite very pretty cool dear hey bot assistant exactly total each per piece pieces left
+    number details detail info information describe explain everything hows whats thinking love really made make""".split()
+) | frozenset(stem(word) for spoken in SPOKEN.values() for word in words(spoken))
+
+
+def nearest_word(word: str, known: Sequence[str]) -> str | None:
+    """Return the known word that this one is a misspelling of, if there is one; short words are left alone."""
+    if len(word) < 5:
+        return None
+    match = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=TYPO_RATIO)
+    return match[0] if match else None
+
+
+class Lexicon:
+    """The words of one catalog version. Building it is linear in the catalog; looking up is not."""
+
+    def __init__(self, products: Mapping[str, Product], policies: Mapping[str, PolicySection]) -> None:
+        self._products = products
+        self._policies = policies
+        self._titles = {product.id: tuple(dict.fromkeys(content_stems(product.title))) for product in products.values()}
+        self._by_word: dict[str, list[str]] = defaultdict(list)
+        for product_id, title in self._titles.items():
+            for word in title:
+                self._by_word[word].append(product_id)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """Stems of every word in any product record or policy section."""
+        texts: list[str] = []
+        for product in self._products.values():
+            texts += [product.title, product.description, product.category, product.brand]
+            texts += [f"{attribute_label(key)[0]} {value}" for key, value in product.attributes.items()]
+            texts += [f"{variant.size or ''} {variant.color or ''}" for variant in product.variants]
+        texts += [f"{section.heading} {section.text}" for section in self._policies.values()]
+        return frozenset(stem(word) for text in texts for word in words(text))
+
+    def _rarity(self, word: str) -> float:
+        return math.log((1 + len(self._titles)) / (len(self._by_word.get(word, ())) + 0.5)) + 0.1
+
+    def mentions(self, text: str) -> list[list[str]]:
+        """Return the ids of the products that the text names: a list of alternatives for each thing named.
+
+        More than one alternative means that the words fit several products equally well ("the Everest").
+        """
+        asked = Counter(self._corrected(content_stems(text)))
+        if by_name := self._by_name(asked):
+            return by_name
+        found: list[list[str]] = []
+        while len(found) < MOST_NAMED and (best := self._by_coverage(asked)):
+            found.append(best)
+            for product_id in best:
+                asked -= Counter(self._titles[product_id])
+        return found
+
+    def named(self, text: str) -> set[str]:
+        """Ids of all products that the text names, alternatives included."""
+        return {product_id for group in self.mentions(text) for product_id in group}
+
+    def _by_name(self, asked: Counter[str]) -> list[list[str]]:
+        """Products whose name word is in the text; of namesakes those with the most of their other words, too."""
+        best = [self._most_matching(self._names[word], asked) for word in asked if word in self._names]
+        return [ids for ids in best if len(ids) <= MOST_ALTERNATIVES][:MOST_NAMED]
+
+    def _by_coverage(self, asked: Counter[str]) -> list[str]:
+        candidates = {product_id for word in asked for product_id in self._by_word.get(word, ())}
+        named = [product_id for product_id in candidates if self._is_covered(product_id, asked)]
+        best = self._most_matching(named, asked)
+        shortest = min((len(self._titles[product_id]) for product_id in best), default=0)
+        best = [product_id for product_id in best if len(self._titles[product_id]) == shortest]
+        return best if len(best) <= MOST_ALTERNATIVES else []
+
+    def _is_covered(self, product_id: str, asked: Counter[str]) -> bool:
+        title = self._titles[product_id]
+        has_rare = any(word in asked and len(self._by_word[word]) <= NAME_WORD_PRODUCTS for word in title)
+        covered = self._matched(product_id, asked) / sum(map(self._rarity, title))
+        enough = NAMED_COVERAGE if title[0] not in asked else NAMED_COVERAGE_WITH_FIRST_WORD
+        return covered >= 0.999 or (has_rare and covered >= enough)
+
+    def _most_matching(self, product_ids: Iterable[str], asked: Counter[str]) -> list[str]:
+        scored = sorted((-round(self._matched(product_id, asked), 6), product_id) for product_id in product_ids)
+        return [product_id for score, product_id in scored if score == scored[0][0]]
+
+    def _matched(self, product_id: str, asked: Counter[str]) -> float:
+        """Rarity of the title's words that are in the text, added up."""
+        return sum(self._rarity(word) for word in self._titles[product_id] if word in asked)
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        """First words of titles that work as names, with the products that bear them."""
+        bearers: dict[str, list[str]] = defaultdict(list)
+        for product_id, title in self._titles.items():
+            if title:
+                bearers[title[0]].append(product_id)
+        return {
+            word: ids
+            for word, ids in bearers.items()
+            if len(ids) <= NAME_WORD_PRODUCTS and self._in_records[word] <= NAME_WORD_RECORDS and not word[0].isdigit()
+        }
+
+    @cached_property
+    def _in_records(self) -> Counter[str]:
+        """In how many records, titles aside, a stem stands."""
+        count: Counter[str] = Counter()
+        for product in self._products.values():
+            count.update({stem(word) for word in words(f"{product.description} {list(product.attributes.values())}")})
+        return count
+
+    def _corrected(self, asked: list[str]) -> list[str]:
+        return [word if word in self._by_word or word in self._known else self._nearest(word) for word in asked]
+
+    def _nearest(self, word: str) -> str:
+        if len(word) < 5 or word in ASKING:
+            return word
+        return nearest_word(word, self._title_words) or word
+
+    @cached_property
+    def _title_words(self) -> list[str]:
+        return [word for word in self._by_word if len(word) >= 4]
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Return the words of a question, as typed, that stand in no record: "Do you sell canoes?" -> ["canoes"]."""
+        unknown = []
+        for word in words(text):
+            stemmed = stem(word.removesuffix("'s"))
+            if word in STOPWORDS or len(word) < 3 or stemmed in ASKING or stemmed in self._known or word[0].isdigit():
+                continue
+            if self._nearest(stemmed) == stemmed:
+                unknown.append(word.removesuffix("'s"))
+        return list(dict.fromkeys(unknown))
+
+    def others_named(self, text: str, product_ids: Iterable[str]) -> list[str]:
+        """Return titles named in the text that belong to none of `product_ids`: a claim about the wrong product."""
+        allowed = set(product_ids)
+        owned = {word for product_id in allowed for word in self._titles.get(product_id, ())}
+        return [
+            self._products[product_id].title
+            for product_id in sorted(self.named(text) - allowed)
+            if not set(self._titles[product_id]) <= owned
+        ]

@@ -1,0 +1,155 @@
+"""The other nodes of the workflow: who handles the turn, what is looked up, what comes back."""
+
+import re
+import time
+
+from langgraph.runtime import Runtime
+
+from graph.deps import Turn
+from graph.find import Findings, find_policies, find_products, focus_of, points_back
+from graph.language import latin_share
+from graph.routing import NEAR_SECTION_COSINE, Route
+from graph.state import Account, State
+from graph.turn import Message, Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
+from graph.write import Pen
+from shopbot.search import search_policies
+
+# A text with fewer Latin letters than this among its letters is in a language that the shop can't help in yet.
+LATIN_SHARE_FLOOR = 0.5
+_CHATTER = {
+    "greeting": re.compile(r"^\W*(hi|hello|hey|howdy|good (morning|afternoon|evening|day)|greetings)\b", re.I),
+    "human": re.compile(r"\b(human|real person|agent|representative|someone|somebody|colleague|operator)\b.*\b(talk|speak|chat|help)\b|\b(talk|speak|chat) (to|with) (a |an |some)?\w* ?(human|person|agent|body|one|representative)\b", re.I),
+    "contact": re.compile(r"\b(opening|office|business|working) hours\b|\bwhen are you open\b|\b(phone|telephone) number\b|\bcontact\b|\be-?mail address\b|\bcall you\b", re.I),
+    "thanks": re.compile(r"\b(thanks?|thank you|thx|cheers|bye|goodbye)\b", re.I),
+    "identity": re.compile(r"\b(who|what) are you\b|\bare you (a |an )?(bot|robot|human|real|ai|person|machine)\b|\bur? a bot\b", re.I),
+}
+
+
+def guard(state: State, runtime: Runtime[Turn]) -> State:
+    """Refuse what cannot be read as a question; everything after this node may rely on plain, bounded text."""
+    turn = runtime.context
+    question = " ".join("".join(c if c.isprintable() else " " for c in state["request"].question).split())
+    refusal = _refusal(question, turn)
+    if refusal:
+        Pen(state["account"], runtime.stream_writer).show(Sentence(text=refusal, author="shop"))
+    return {"question": question, "refused": refusal is not None, "route": Route.OTHER}
+
+
+def _refusal(question: str, turn: Turn) -> str | None:
+    if not question:
+        return turn.phrase("empty")
+    if len(question) > (limit := turn.deps.question_max_chars):
+        return turn.phrase("too_long", length=len(question), limit=limit)
+    if latin_share(question) < LATIN_SHARE_FLOOR:
+        return turn.phrase("language")
+    return None if re.search(r"[a-z]{2}", question, re.I) else turn.phrase("unclear")
+
+
+def route(state: State, runtime: Runtime[Turn]) -> State:
+    """Embed the question once, decide who handles the turn, and which products it is about."""
+    turn, question, history = runtime.context, state["question"], state["request"].messages[:-1]
+    started = time.perf_counter()
+    focus = focus_of(question, history, turn)
+    asked = _standalone(question, history)
+    vector = turn.deps.embedder.embed([asked])[0]
+    sections = search_policies(turn.version, turn.deps.embedder, asked, 1, vector=vector)
+    near = (sections[0].cosine or 0.0) if sections else 0.0
+    scores = turn.deps.router.scores(question, vector, names_product=bool(focus), section_cosine=near)
+    state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
+    return {"route": scores.best, "focus": focus, "vector": vector, "sections": sections}
+
+
+def _standalone(question: str, history: tuple[Message, ...]) -> str:
+    """A question that points back is searched together with the customer's message before it."""
+    earlier = [message.content for message in history if message.role == "user"]
+    return f"{earlier[-1]} {question}" if earlier and points_back(question) else question
+
+
+def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
+    started = time.perf_counter()
+    findings = find_products(state["question"], state["vector"], state["focus"], runtime.context)
+    return _found(findings, started, state, runtime)
+
+
+def look_up_policies(state: State, runtime: Runtime[Turn]) -> State:
+    started = time.perf_counter()
+    return _found(find_policies(state["question"], state["sections"], state["vector"], runtime.context), started, state, runtime)
+
+
+def _found(findings: Findings, started: float, state: State, runtime: Runtime[Turn]) -> State:
+    account = state["account"]
+    account.retrieve_ms += (time.perf_counter() - started) * 1000
+    pen = Pen(account, runtime.stream_writer)
+    for line in findings.lead:
+        pen.show(Sentence(text=line, author="shop"))
+    return {"points": findings.points, "as_list": findings.as_list, "account": account}
+
+
+def ask_to_sign_in(state: State, runtime: Runtime[Turn]) -> State:
+    """Orders are nobody's business without a session; what the policies say to the question is everybody's."""
+    turn = runtime.context
+    Pen(state["account"], runtime.stream_writer).show(Sentence(text=turn.phrase("sign_in"), author="shop"))
+    if not state["sections"] or (state["sections"][0].cosine or 0.0) < NEAR_SECTION_COSINE:
+        return {"account": state["account"]}
+    findings = find_policies(state["question"], state["sections"], state["vector"], turn)
+    return {"account": state["account"], "points": findings.points, "as_list": True}
+
+
+def small_talk(state: State, runtime: Runtime[Turn]) -> State:
+    """Greet, thank, say what it is; everything else that is not the shop's business is declined."""
+    kind = next((name for name, pattern in _CHATTER.items() if pattern.search(state["question"])), "other")
+    Pen(state["account"], runtime.stream_writer).show(Sentence(text=runtime.context.phrase(kind), author="shop"))
+    return {"account": state["account"], "refused": kind == "other"}
+
+
+def respond(state: State, runtime: Runtime[Turn]) -> State:
+    """Sum the turn up and tell the listener that it is over."""
+    turn, account = runtime.context, state["account"]
+    result = TurnResult(
+        answer=answer_text(account.sentences),
+        citations=tuple(account.citations),
+        product_ids=tuple(dict.fromkeys(c.id for c in account.citations if c.kind in ("product", "fact"))),
+        role=state["route"],
+        verdict=(verdict := verdict_of(state)),
+        fallback=verdict == "fallback",
+        model_share=model_share(account.sentences),
+        handoff=False,
+        arm=turn.model.arm,
+        catalog_version=turn.version.version_id,
+        timings_ms=_timings(account),
+        tokens=Tokens(prompt=account.prompt_tokens, answer=account.answer_tokens),
+        reduced=account.reduced,
+        stopped=account.stopped,
+        prompt_hash=prompt.hash if (prompt := turn.deps.prompts.get(state["route"])) else None,
+        fingerprint=turn.model.fingerprint,
+        findings=tuple(account.findings),
+    )
+    runtime.stream_writer({"kind": "done", "result": result.model_dump(mode="json")})
+    return {"result": result}
+
+
+def model_share(sentences: list[Sentence]) -> float:
+    """Share of shown sentences that the model wrote, 0..1; 0 where nothing was shown."""
+    return sum(sentence.author == "model" for sentence in sentences) / len(sentences) if sentences else 0.0
+
+
+def verdict_of(state: State) -> Verdict:
+    """passed: as the model (or the shop's phrases) had it; repaired: partly; fallback: composed or unknown."""
+    account = state["account"]
+    authors = {sentence.author for sentence in account.sentences}
+    if state["refused"]:
+        return "refused"
+    if "model" in authors:
+        return "repaired" if account.repaired or account.findings or "record" in authors else "passed"
+    looked_up = state["route"] in (Route.PRODUCT, Route.POLICY)
+    return "fallback" if looked_up else "passed"
+
+
+def _timings(account: Account) -> Timings:
+    total = account.elapsed_ms()
+    return Timings(
+        first_sentence=round(account.first_sentence_ms or total, 1),
+        total=round(total, 1),
+        retrieve=round(account.retrieve_ms, 1),
+        generate=round(account.generate_ms, 1),
+    )

@@ -1,0 +1,64 @@
+"""Who handles the turn: nearest exemplar utterances, corrected by what the catalog's words tell for sure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from shopbot.embedding import Embedder
+
+_ORDER_ID = re.compile(r"\b(?:order|purchase|parcel|package)\b.*\b[A-Z]{0,3}-?\d{4,}\b|\b[A-Z]{1,3}-\d{4,}\b", re.I)
+_NEIGHBOURS = 5
+# Added to the cosine of a route for what is certain: a product's name, the form of an order number.
+_NAMED_PRODUCT_BONUS = 0.2
+_ORDER_ID_BONUS = 0.15
+# A policy section close to the question speaks for the policy route, from this cosine on and this much.
+NEAR_SECTION_COSINE = 0.6
+_NEAR_SECTION_WEIGHT = 0.5
+
+
+class Route(StrEnum):
+    PRODUCT = "product"
+    POLICY = "policy"
+    ORDER = "order"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class RouteScores:
+    """Mean cosine of the nearest exemplars, per route, bonuses added; higher is closer."""
+
+    scores: Mapping[Route, float]
+
+    @property
+    def best(self) -> Route:
+        return max(self.scores, key=lambda route: (self.scores[route], route))
+
+
+class Router:
+    """Nearest-neighbour classifier over the shop's exemplar utterances."""
+
+    def __init__(self, exemplars: Mapping[Route, Sequence[str]], embedder: Embedder) -> None:
+        self._vectors = {route: embedder.embed(list(texts)) for route, texts in exemplars.items()}
+
+    def scores(
+        self, question: str, vector: npt.NDArray[np.float32], *, names_product: bool, section_cosine: float
+    ) -> RouteScores:
+        """Score all routes for a question; `vector` is its (dim,) L2-normalised embedding.
+
+        `section_cosine` is that of the nearest policy section: near ones count as evidence for the policy route.
+        """
+        scores = {route: _mean_of_best(vectors @ vector) for route, vectors in self._vectors.items()}
+        if names_product:
+            scores[Route.PRODUCT] += _NAMED_PRODUCT_BONUS
+        scores[Route.POLICY] += _NEAR_SECTION_WEIGHT * max(0.0, section_cosine - NEAR_SECTION_COSINE)
+        if _ORDER_ID.search(question):
+            scores[Route.ORDER] += _ORDER_ID_BONUS
+        return RouteScores(scores)
+
+
+def _mean_of_best(cosines: npt.NDArray[np.float32]) -> float:
+    return float(np.sort(cosines)[-_NEIGHBOURS:].mean())

@@ -1,0 +1,65 @@
+"""The state of one turn as it passes through the graph."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from graph.routing import Route
+from graph.statements import Source, Statement
+from graph.turn import Citation, Sentence, TurnRequest, TurnResult
+from shopbot.types import Hit
+
+
+@dataclass(frozen=True)
+class Point:
+    """A statement that the answer has to make, and the source it comes from."""
+
+    source: Source
+    statement: Statement
+
+
+@dataclass
+class Account:
+    """What has been shown and spent so far; nodes append to it."""
+
+    started: float = field(default_factory=time.perf_counter)
+    first_sentence_ms: float | None = None
+    retrieve_ms: float = 0.0
+    generate_ms: float = 0.0
+    sentences: list[Sentence] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    repaired: bool = False
+    reduced: str | None = None
+    stopped: bool = False
+
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+    def cite(self, citation: Citation) -> int:
+        """Return the number that stands for this citation in the answer, from 1."""
+        if citation not in self.citations:
+            self.citations.append(citation)
+        return self.citations.index(citation) + 1
+
+
+class State(TypedDict, total=False):
+    """`points` are what the answer must say, `lead` what is said before them in the shop's words."""
+
+    request: TurnRequest
+    account: Account
+    question: str
+    route: Route
+    focus: list[list[str]]
+    vector: npt.NDArray[np.float32]
+    sections: list[Hit]
+    refused: bool
+    lead: list[str]
+    points: list[Point]
+    as_list: bool
+    result: TurnResult

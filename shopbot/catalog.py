@@ -1,0 +1,168 @@
+"""The published catalog: immutable versions, and the pointer that says which one is active.
+
+A turn calls `Catalog.active()` once and keeps what it gets: that version answers the same until the turn is
+over, whatever is published meanwhile.
+"""
+
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, select
+
+from shopbot.embedding import Embedder
+from shopbot.errors import CatalogEmpty, IndexMismatch
+from shopbot.index import Index, IndexLocation, Manifest
+from shopbot.keywords import KeywordIndex
+from shopbot.tables import ACTIVE, catalog_pointer, catalog_versions, records
+from shopbot.types import AttributeValue, PolicySection, Product
+
+
+@dataclass(frozen=True, eq=False)
+class CatalogVersion:
+    """One published version, opened: records, vectors and keywords that belong together. Any thread may read.
+
+    `twins` names, for the product whose text is indexed, the others with exactly the same text.
+    """
+
+    version_id: str
+    manifest: Manifest
+    products: Mapping[str, Product]
+    policies: Mapping[str, PolicySection]
+    twins: Mapping[str, tuple[str, ...]]
+    index: Index
+    product_keywords: KeywordIndex
+    policy_keywords: KeywordIndex
+
+
+class Catalog:
+    """Opens versions and follows the pointer; one instance a process."""
+
+    def __init__(self, engine: Engine, embedder: Embedder, location: IndexLocation) -> None:
+        self._engine = engine
+        self._embedder = embedder
+        self._location = location
+        self._current: CatalogVersion | None = None
+        self._opened: weakref.WeakValueDictionary[str, CatalogVersion] = weakref.WeakValueDictionary()
+        self._opening = threading.Lock()
+
+    def active(self) -> CatalogVersion:
+        """Return the version that is published now; costs one small SQL query unless it has just changed.
+
+        After a publish the first caller opens the new version (seconds for a large catalog); the others get
+        the previous one until it is ready. Raises CatalogEmpty before the first publish, IndexMismatch if
+        the index is not usable.
+        """
+        version_id = active_version_id(self._engine)
+        current = self._current
+        if current is not None and current.version_id == version_id:
+            return current
+        if not self._opening.acquire(blocking=current is None) and current is not None:
+            return current
+        try:
+            self._current = self._opened_version(version_id)
+            return self._current
+        finally:
+            self._opening.release()
+
+    def version(self, version_id: str) -> CatalogVersion:
+        """Return a version that somebody pinned by its id; opened again if nobody holds it any more.
+
+        Raises IndexMismatch if it has been removed.
+        """
+        with self._opening:
+            return self._opened_version(version_id)
+
+    def _opened_version(self, version_id: str) -> CatalogVersion:
+        found = self._opened.get(version_id)
+        if found is None:
+            found = open_version(self._engine, self._embedder, self._location, version_id)
+            self._opened[version_id] = found
+        return found
+
+
+def active_version_id(engine: Engine) -> str:
+    """Return the id of the published version. Raises CatalogEmpty if there is none."""
+    query = select(catalog_pointer.c.version_id).where(catalog_pointer.c.name == ACTIVE)
+    with engine.connect() as connection:
+        found = connection.scalar(query)
+    if found is None:
+        raise CatalogEmpty("no catalog has been published yet; run: shopbot ingest run")
+    return str(found)
+
+
+def read_manifest(engine: Engine, version_id: str) -> Manifest:
+    """Return what a published version was made with. Raises IndexMismatch if it is not published."""
+    query = select(catalog_versions.c.manifest).where(
+        catalog_versions.c.id == version_id, catalog_versions.c.state == "ready"
+    )
+    with engine.connect() as connection:
+        found = connection.scalar(query)
+    if found is None:
+        raise IndexMismatch(f"catalog version {version_id} is not published (any more)")
+    return Manifest.model_validate(found)
+
+
+def open_version(
+    engine: Engine, embedder: Embedder, location: IndexLocation, version_id: str
+) -> CatalogVersion:
+    manifest = read_manifest(engine, version_id)
+    products, twins = _read_products(engine, version_id)
+    policies = _read_policies(engine, version_id)
+    return CatalogVersion(
+        version_id=version_id,
+        manifest=manifest,
+        products=products,
+        policies=policies,
+        twins=twins,
+        index=location.open(version_id, manifest, embedder),
+        product_keywords=KeywordIndex({key: keyword_text(product) for key, product in products.items()}),
+        policy_keywords=KeywordIndex({key: section_words(section) for key, section in policies.items()}),
+    )
+
+
+def product_text(product: Product) -> str:
+    """Return what is embedded of a product; MiniLM reads the first 256 word pieces, about 180 words."""
+    return " ".join(filter(None, (f"{product.title}.", product.brand, product.category, product.description)))
+
+
+def keyword_text(product: Product) -> str:
+    """Return the words that find a product: its text, attributes, id and colours."""
+    attributes = [f"{name.replace('_', ' ')} {spoken(value)}" for name, value in product.attributes.items()]
+    colors = sorted({variant.color for variant in product.variants if variant.color})
+    return " ".join([product.id, product_text(product), *attributes, *colors])
+
+
+def section_text(section: PolicySection) -> str:
+    """Return what is embedded of a policy section besides its questions."""
+    return f"{section.heading}. {section.text}"
+
+
+def section_words(section: PolicySection) -> str:
+    return " ".join([section_text(section), *section.questions])
+
+
+def spoken(value: AttributeValue) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+
+
+def _read_products(engine: Engine, version_id: str) -> tuple[dict[str, Product], dict[str, tuple[str, ...]]]:
+    """Return products in feed order, and the twins: the first of each text is the one that is indexed."""
+    query = select(records.c.record_id, records.c.payload, records.c.embed_hash)
+    query = query.where(records.c.version_id == version_id, records.c.kind == "product")
+    by_text: dict[str, list[str]] = {}
+    products = {}
+    with engine.connect() as connection:
+        for record_id, payload, embed_hash in connection.execute(query.order_by(records.c.ordinal)):
+            products[record_id] = Product.model_validate(payload)
+            by_text.setdefault(embed_hash, []).append(record_id)
+    return products, {first: tuple(others) for first, *others in by_text.values() if others}
+
+
+def _read_policies(engine: Engine, version_id: str) -> dict[str, PolicySection]:
+    query = select(records.c.record_id, records.c.payload)
+    query = query.where(records.c.version_id == version_id, records.c.kind == "policy")
+    with engine.connect() as connection:
+        found = connection.execute(query.order_by(records.c.ordinal))
+        return {record_id: PolicySection.model_validate(payload) for record_id, payload in found}

@@ -1,0 +1,153 @@
+"""From settings to a served model: the only place that knows how each engine is made."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from shopbot.chat_models.convert import BASE_MODEL_NAME, Progress, dequantised_folder, silent
+from shopbot.chat_models.decoding import EMBEDDED_ENGINES, Decoding
+from shopbot.chat_models.serving import ServedModel, as_model_error, fingerprint
+from shopbot.chat_models.slots import EngineSlots
+from shopbot.errors import ConfigError, ModelError, NotAvailable
+from shopbot.model_files import BASE_MODEL, locate
+from shopbot.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+EMBEDDED_CAPACITY = 1  # two generations on one CPU take twice as long each, and OpenVINO refuses them
+REMOTE_CAPACITY = 32
+HTTP_GRACE_S = 0.5  # our own limits come first and say what happened; the client's then free the thread
+_log = logging.getLogger(__name__)
+
+
+def build_served_model(settings: Settings, arm: str = "base", progress: Progress = silent) -> ServedModel:
+    """Load the model that the settings name; about 4 s for the embedded default.
+
+    Raises ConfigError for settings that contradict each other, ModelError if the model cannot be
+    loaded, NotAvailable for the tuned arm. A remote model is not contacted.
+    """
+    if arm != "base":
+        raise NotAvailable("arm", arm, "no tuned model has been registered; use arm 'base'")
+    chat_model = _MAKERS[settings.engine](settings, progress)
+    is_embedded = settings.engine in EMBEDDED_ENGINES
+    return ServedModel(
+        name=settings.model,
+        engine=settings.engine,
+        chat_model=chat_model,
+        slots=EngineSlots(EMBEDDED_CAPACITY if is_embedded else REMOTE_CAPACITY, settings.model_queue_size),
+        first_token_timeout_s=settings.model_first_token_timeout_s,
+        stall_timeout_s=settings.model_stall_timeout_s,
+        retry_after_s=settings.model_retry_after_s,
+        arm=arm,
+        fingerprint=_fingerprint_on_loading(chat_model) if is_embedded else None,
+        is_openai_itself=urlsplit(settings.openai_base_url or "").hostname == "api.openai.com",
+    )
+
+
+def warm_up(served: ServedModel) -> None:
+    """Write a few tokens, so that the first customer does not pay for first-time allocations.
+
+    A model that fails here is degraded, and the log says why; it does not keep the application from
+    starting, which answers from its records meanwhile.
+    """
+    from langchain_core.messages import HumanMessage
+
+    question = HumanMessage("Which tent do you recommend for two people? " * 30)
+    try:
+        for _ in served.stream_text([question], decoding=Decoding(max_tokens=4), cancelled=threading.Event()):
+            pass
+    except ModelError:
+        _log.warning("%s did not warm up", served.name)  # stream_text has logged why
+
+
+def _fingerprint_on_loading(chat_model: "BaseChatModel") -> str:
+    try:
+        return fingerprint(chat_model)
+    except (RuntimeError, ValueError) as error:
+        raise as_model_error(error) from error
+
+
+def _make_openvino(settings: Settings, progress: Progress) -> "BaseChatModel":
+    from shopbot.chat_models.openvino import OpenVinoChatModel, check_is_whole
+
+    is_packaged = settings.model == BASE_MODEL_NAME  # and then its hash has been checked
+    gguf = locate(BASE_MODEL) if is_packaged else Path(settings.model).expanduser()
+    if not gguf.is_file():
+        raise ConfigError(
+            f"SHOPBOT_MODEL={settings.model}: engine 'openvino' takes {BASE_MODEL_NAME} or an existing GGUF"
+            " file; a Hugging Face id or folder needs SHOPBOT_ENGINE=transformers"
+        )
+    if not is_packaged:
+        check_is_whole(gguf)
+    progress(f"Loading {gguf.name}")
+    return OpenVinoChatModel.load(gguf)
+
+
+def _make_transformers(settings: Settings, progress: Progress) -> "BaseChatModel":
+    from shopbot.chat_models.transformers import TransformersChatModel
+
+    if settings.model.endswith(".gguf"):
+        raise ConfigError(f"SHOPBOT_MODEL={settings.model}: a GGUF file needs SHOPBOT_ENGINE=openvino")
+    is_packaged = settings.model == BASE_MODEL_NAME
+    source = dequantised_folder(settings.cache.expanduser(), progress) if is_packaged else settings.model
+    progress(f"Loading {source}")
+    return TransformersChatModel.load(source)
+
+
+def _make_openai(settings: Settings, progress: Progress) -> "BaseChatModel":
+    if not settings.openai_base_url:
+        raise ConfigError(
+            "SHOPBOT_ENGINE=openai needs SHOPBOT_OPENAI_BASE_URL, e.g. http://localhost:8000/v1"
+        )
+    if urlsplit(settings.openai_base_url).scheme not in ("http", "https"):
+        raise ConfigError(f"SHOPBOT_OPENAI_BASE_URL={settings.openai_base_url}: not an http(s) address")
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(
+        base_url=settings.openai_base_url,
+        api_key=settings.openai_api_key,
+        model=settings.model,
+        timeout=_http_timeout_s(settings),
+        max_retries=0,
+        stream_usage=True,
+        use_responses_api=False,
+    )
+
+
+def _make_langchain(settings: Settings, progress: Progress) -> "BaseChatModel":
+    provider, _, name = settings.model.partition(":")
+    if not (provider and name):
+        raise ConfigError(f"SHOPBOT_MODEL={settings.model}: engine 'langchain' takes provider:name")
+    from langchain.chat_models import init_chat_model
+    from openai import OpenAIError
+
+    # The options that init_chat_model documents for every provider.
+    options: dict[str, Any] = {
+        "temperature": 0.0,
+        "max_tokens": settings.answer_max_tokens,
+        "timeout": _http_timeout_s(settings),
+        "max_retries": 0,
+    }
+    try:
+        model: BaseChatModel = init_chat_model(name, model_provider=provider, **options)
+    except ImportError as error:
+        raise ConfigError(f"SHOPBOT_MODEL={settings.model}: {error}") from error
+    except (ValueError, OpenAIError) as error:  # unknown provider, or its key is missing
+        raise ConfigError(f"SHOPBOT_MODEL={settings.model}: {str(error).splitlines()[0]}") from error
+    return model
+
+
+def _http_timeout_s(settings: Settings) -> float:
+    return max(settings.model_first_token_timeout_s, settings.model_stall_timeout_s) + HTTP_GRACE_S
+
+
+_MAKERS: dict[str, "Callable[[Settings, Progress], BaseChatModel]"] = {
+    "openvino": _make_openvino,
+    "transformers": _make_transformers,
+    "openai": _make_openai,
+    "langchain": _make_langchain,
+}

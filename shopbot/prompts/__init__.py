@@ -1,0 +1,50 @@
+"""Role prompts: Markdown files with front matter, versioned, hashed into every trace."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from shopbot.chat_models.decoding import Decoding
+from shopbot.errors import ConfigError
+from shopbot.types import Frozen
+
+FOLDER = Path(__file__).parent
+
+
+class Example(Frozen):
+    """One few-shot exchange: facts of one source, the customer's question, the answer that we want."""
+
+    question: str
+    facts: tuple[str, ...]
+    answer: str
+    source: int = 1
+
+
+class RolePrompt(Frozen):
+    """A role's prompt as its file states it; `system` may use {assistant} and {shop}."""
+
+    id: str
+    version: int
+    role: str
+    audience: str = "customer"
+    decoding: Decoding = Decoding()
+    examples: tuple[Example, ...] = ()
+    system: str
+
+    @cached_property
+    def hash(self) -> str:
+        """First 12 hex digits of the sha256 over everything that shapes the prompt."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def load_prompt(role: str, folder: Path = FOLDER) -> RolePrompt:
+    """Read `<role>.md`. Raises ConfigError naming the file and what is wrong with it."""
+    path = folder / f"{role}.md"
+    try:
+        _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
+        return RolePrompt(**yaml.safe_load(front), system=body.strip())
+    except (OSError, ValueError, TypeError, yaml.YAMLError, ValidationError) as error:
+        raise ConfigError(f"prompt {path.name}: {error}") from error

@@ -1,0 +1,89 @@
+"""Hybrid retrieval: vectors and keywords, fused by rank."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from shopbot.catalog import CatalogVersion
+from shopbot.embedding import Embedder, Vectors
+from shopbot.types import Hit
+
+RRF_K = 60
+DEPTH = 100
+"""Candidates taken of each ranking, at least: recall@100 is what fusion has to work with."""
+
+Ranked = Sequence[tuple[str, float]]
+
+
+class FusionWeights(NamedTuple):
+    """Weights of the two rankings, 0 or more; only their ratio matters. 0 switches a ranking off."""
+
+    dense: float
+    keyword: float
+
+
+def search_products(
+    version: CatalogVersion,
+    embedder: Embedder,
+    query: str,
+    k: int,
+    weights: FusionWeights,
+    vector: Vectors | None = None,
+) -> list[Hit]:
+    """Return at most k products, best first, without duplicates; the same query gives the same list.
+
+    `vector` is the query's embedding, (dimension,) L2-normalised, where the caller has it already. A blank
+    query finds nothing. `cosine` is None for a product that only the keywords found.
+    """
+    if not query.strip():
+        return []
+    depth = max(k, DEPTH)
+    dense: Ranked = []
+    if weights.dense > 0:
+        dense = version.index.products(_embedded(embedder, query, vector), depth)
+        dense = with_twins(dense, version.twins)[:depth]
+    keyword = version.product_keywords.search(query, depth) if weights.keyword > 0 else []
+    return fuse(dense, keyword, weights)[:k]
+
+
+def search_policies(
+    version: CatalogVersion, embedder: Embedder, query: str, k: int, vector: Vectors | None = None
+) -> list[Hit]:
+    """Return at most k policy sections, nearest first: each by its best of text and exemplar questions."""
+    if not query.strip():
+        return []
+    dense = version.index.policies(_embedded(embedder, query, vector), k)
+    return [
+        Hit(id=section, score=1 / (RRF_K + rank), cosine=cosine)
+        for rank, (section, cosine) in enumerate(dense, start=1)
+    ]
+
+
+def fuse(dense: Ranked, keyword: Ranked, weights: FusionWeights) -> list[Hit]:
+    """Merge two rankings by weighted reciprocal rank: score = sum of weight / (60 + rank), rank from 1.
+
+    Cormack, Clarke and Büttcher: Reciprocal Rank Fusion outperforms Condorcet and individual rank learning
+    methods, SIGIR 2009, whose constant 60 is kept. Ranks compare where cosines and BM25 scores do not.
+    Ties by id.
+    """
+    scores: dict[str, float] = defaultdict(float)
+    for weight, ranking in ((weights.dense, dense), (weights.keyword, keyword)):
+        for rank, (record_id, _) in enumerate(ranking, start=1):
+            scores[record_id] += weight / (RRF_K + rank)
+    cosines = dict(dense)
+    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return [Hit(id=record_id, score=score, cosine=cosines.get(record_id)) for record_id, score in best]
+
+
+def with_twins(ranked: Ranked, twins: Mapping[str, tuple[str, ...]]) -> list[tuple[str, float]]:
+    """Add, behind each product, those with exactly the same text: they share its vector and its cosine."""
+    return [(other, cosine) for first, cosine in ranked for other in _family(first, twins)]
+
+
+def _family(first: str, twins: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+    return sorted((first, *twins[first])) if first in twins else (first,)
+
+
+def _embedded(embedder: Embedder, query: str, vector: Vectors | None) -> Vectors:
+    found: Vectors = embedder.embed([query])[0] if vector is None else vector
+    return found
