@@ -14,7 +14,15 @@ from pydantic import BaseModel, Field
 from app.health import health_of
 from app.pictures import picture_of
 from app.wiring import Services
-from shopbot.errors import CatalogEmpty, ConfigError, FeedError, InputError, NotAvailable, RecordNotFound, ShopbotError
+from shopbot.errors import (
+    CatalogEmpty,
+    ConfigError,
+    FeedError,
+    InputError,
+    NotAvailable,
+    RecordNotFound,
+    ShopbotError,
+)
 from shopbot.facts import parse_facts
 from shopbot.search import search_products
 
@@ -66,7 +74,7 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
     def tail_turn(
         run_id: str, running: Running, after: int = 0, last_event_id: Annotated[int | None, Header()] = None
     ) -> StreamingResponse:
-        """Stream a run's events (server-sent); with `after` or Last-Event-ID it goes on where a lost connection ended."""
+        """Stream a run's events (server-sent); `after` or Last-Event-ID goes on where a lost connection ended."""
         events = running.chat.events(run_id, last_event_id or after)
         first = next(events, None)  # an unknown run has to be an error, not an empty stream
         return StreamingResponse(_server_sent(first, events), media_type="text/event-stream")
@@ -99,7 +107,9 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
 
     @api.get("/search")
     def search(
-        running: Running, q: Annotated[str, Query(max_length=2000)], k: Annotated[int, Query(ge=1, le=100)] = 10
+        running: Running,
+        q: Annotated[str, Query(max_length=2000)],
+        k: Annotated[int, Query(ge=1, le=100)] = 10,
     ) -> list[dict[str, Any]]:
         """Search the catalog, best first."""
         version = running.store.catalog.active()
@@ -113,7 +123,10 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         if product is None:
             raise RecordNotFound(f"no product {product_id!r} in the catalog")
         facts = running.store.facts.read([product_id]).get(product_id)
-        return {"product": product.model_dump(mode="json"), "facts": facts.model_dump(mode="json") if facts else None}
+        return {
+            "product": product.model_dump(mode="json"),
+            "facts": facts.model_dump(mode="json") if facts else None,
+        }
 
     @api.get("/pictures/{product_id}.svg")
     def read_picture(product_id: str, running: Running) -> Response:

@@ -96,9 +96,7 @@ def _read_lines(source: Path) -> Iterator[str]:
         raise InputError("batch", f"cannot read {source}: {error}") from error
 
 
-def _one_line(
-    number: int, text: str, kind: type[Line], answer: Callable[[Line], dict[str, Any]], out: TextIO
-) -> bool:
+def _one_line(number: int, text: str, kind: type[Line], answer: Callable[[Line], dict[str, Any]], out: TextIO) -> bool:
     line_id = None
     try:
         raw = json.loads(text)
@@ -106,7 +104,10 @@ def _one_line(
         line = kind.model_validate(raw)
         row = {"id": line.id, **answer(line)}
     except (ShopbotError, ValidationError, json.JSONDecodeError) as error:
-        row = {"id": line_id, "error": {"type": _error_type(error), "message": _error_text(error), "line": number}}
+        row = {
+            "id": line_id,
+            "error": {"type": _error_type(error), "message": _error_text(error), "line": number},
+        }
     out.write(json.dumps(row, ensure_ascii=False) + "\n")
     return "error" in row
 

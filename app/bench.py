@@ -25,10 +25,11 @@ from shopbot.chat_format import to_messages
 from shopbot.chat_models import ServedModel, build_served_model
 from shopbot.embedding import Embedder, Vectors
 from shopbot.search import search_products
-from shopbot.settings import Settings
+from shopbot.settings import Engine, Settings
 
 ANSWER_TOKENS = 28  # the length of a typical answer, forced on both engines
 SEARCHES = 200
+ENGINES: tuple[Engine, Engine] = ("openvino", "transformers")
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,20 @@ class Generation:
 
 def run_bench(settings: Settings, rounds: int, turns: int, progress: Progress) -> str:
     """Measure and return the report as Markdown. Needs the packaged models and about two minutes."""
-    services = open_services(settings.model_copy(update={"engine": "openvino", "model": "smollm2-135m-instruct"}), progress)
-    report = [*_engines(services, settings, rounds, progress), *_retrieval(services, progress), *_overhead(services, turns, progress)]
+    services = open_services(
+        settings.model_copy(update={"engine": "openvino", "model": "smollm2-135m-instruct"}), progress
+    )
+    report = [
+        *_engines(services, settings, rounds, progress),
+        *_retrieval(services, progress),
+        *_overhead(services, turns, progress),
+    ]
     return "\n".join(report)
 
 
 def _engines(services: Services, settings: Settings, rounds: int, progress: Progress) -> Iterator[str]:
     memory, models = {}, {}
-    for engine in ("openvino", "transformers"):
+    for engine in ENGINES:
         before = _resident_mb()
         model = build_served_model(settings.model_copy(update={"engine": engine, "model": "smollm2-135m-instruct"}))
         _generate(model.chat_model, _prompt(services, 0))
@@ -62,18 +69,28 @@ def _engines(services: Services, settings: Settings, rounds: int, progress: Prog
         for engine, chat_model in models.items():
             measured[engine].append(_generate(chat_model, _prompt(services, number + 1)))
         progress("engines", number + 1, rounds)
-    yield f"## Engines: prompts of about {_prompt_tokens(models['openvino'], services)} tokens, {ANSWER_TOKENS} forced answer tokens, medians of {rounds}\n"
+    tokens = _prompt_tokens(models["openvino"], services)
+    yield f"## Engines: prompts of about {tokens} tokens, {ANSWER_TOKENS} forced answer tokens, medians of {rounds}\n"
     yield "| | openvino | transformers bfloat16 | ratio |"
     yield "|---|---|---|---|"
-    for name, unit, value in (
-        ("first token", "ms", lambda g: g.first_token_ms),
-        ("whole answer", "ms", lambda g: g.whole_ms),
-        ("decode rate", "tokens/s", lambda g: g.rate),
+    for name, unit, higher_is_better in (
+        ("first token", "ms", False),
+        ("whole answer", "ms", False),
+        ("decode rate", "tokens/s", True),
     ):
-        fast, slow = (float(np.median([value(g) for g in measured[engine]])) for engine in ("openvino", "transformers"))
-        ratio = fast / slow if unit == "tokens/s" else slow / fast
+        fast, slow = (float(np.median([_value(g, name) for g in measured[engine]])) for engine in ENGINES)
+        ratio = fast / slow if higher_is_better else slow / fast
         yield f"| {name} | {fast:.0f} {unit} | {slow:.0f} {unit} | {ratio:.1f} times faster |"
-    yield f"| resident memory, loaded and used | {memory['openvino']:.0f} MB | {memory['transformers']:.0f} MB | {memory['transformers'] / memory['openvino']:.1f} times less |\n"
+    fast, slow = memory["openvino"], memory["transformers"]
+    yield f"| resident memory, loaded and used | {fast:.0f} MB | {slow:.0f} MB | {slow / fast:.1f} times less |\n"
+
+
+def _value(generation: Generation, name: str) -> float:
+    return {
+        "first token": generation.first_token_ms,
+        "whole answer": generation.whole_ms,
+        "decode rate": generation.rate,
+    }[name]
 
 
 def _prompt(services: Services, number: int) -> list[BaseMessage]:
@@ -83,7 +100,13 @@ def _prompt(services: Services, number: int) -> list[BaseMessage]:
     facts = [(1, f"{product.title}: {product.description}")]
     prompt = services.deps.prompts[Route.PRODUCT]
     config = services.store.shop.config
-    return to_messages(prompt, facts, f"Tell me about the {product.title}.", assistant=config.assistant_name, shop=config.name)
+    return to_messages(
+        prompt,
+        facts,
+        f"Tell me about the {product.title}.",
+        assistant=config.assistant_name,
+        shop=config.name,
+    )
 
 
 def _prompt_tokens(chat_model: BaseChatModel, services: Services) -> int:
@@ -107,7 +130,10 @@ def _resident_mb() -> float:
 def _retrieval(services: Services, progress: Progress) -> Iterator[str]:
     store = services.store
     version = store.catalog.active()
-    queries = [f"{product.category} {product.title.split()[0]} for {number} days" for number, product in enumerate(version.products.values())]
+    queries = [
+        f"{product.category} {product.title.split()[0]} for {number} days"
+        for number, product in enumerate(version.products.values())
+    ]
     took = []
     for number, query in enumerate((queries * (SEARCHES // len(queries) + 1))[:SEARCHES]):
         started = time.perf_counter()

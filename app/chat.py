@@ -124,17 +124,21 @@ class ChatService:
             listener = lambda event: self._record(run_id, next(sequence), event)  # noqa: E731
             result = run_turn(self._graph, self._deps, request, listener, self._cancels[run_id])
             self._finish(run_id, "stopped" if result.stopped else "done", result)
-        except Exception as error:  # noqa: BLE001 - the edge of a run: whatever happened, the run has to end and say so
+        except Exception as error:
             if not isinstance(error, ShopbotError):
                 log.exception("run %s failed", run_id)
-            message = str(error) if isinstance(error, ShopbotError) else "something went wrong on our side; please try again"
+            message = (
+                str(error) if isinstance(error, ShopbotError) else "something went wrong on our side; please try again"
+            )
             self._record(run_id, next(sequence), {"kind": "error", "type": type(error).__name__, "message": message})
             self._finish(run_id, "failed", None)
 
     def _record(self, run_id: str, seq: int, event: Event) -> None:
         with self._database.begin() as connection:
             connection.execute(
-                insert(run_events).values(run_id=run_id, seq=seq, kind=event["kind"], payload=event, at=self._deps.clock())
+                insert(run_events).values(
+                    run_id=run_id, seq=seq, kind=event["kind"], payload=event, at=self._deps.clock()
+                )
             )
         self._notify()
 
@@ -176,7 +180,9 @@ class ChatService:
         return state
 
     def _events_after(self, run_id: str, after: int) -> list[tuple[int, Event]]:
-        query = select(run_events.c.seq, run_events.c.payload).where(run_events.c.run_id == run_id, run_events.c.seq > after)
+        query = select(run_events.c.seq, run_events.c.payload).where(
+            run_events.c.run_id == run_id, run_events.c.seq > after
+        )
         with self._database.connect() as connection:
             return [(row.seq, row.payload) for row in connection.execute(query.order_by(run_events.c.seq))]
 
@@ -194,7 +200,12 @@ class ChatService:
             rows = connection.execute(query).all()
         return [
             Exchange(
-                row.id, row.question, row.state, row.created_at, [e for _, e in self._events_after(row.id, 0)], row.thumb
+                row.id,
+                row.question,
+                row.state,
+                row.created_at,
+                [e for _, e in self._events_after(row.id, 0)],
+                row.thumb,
             )
             for row in rows
         ]

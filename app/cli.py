@@ -11,12 +11,21 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from shopbot.errors import InputError, ShopbotError
 from shopbot.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="shopbot: a shop assistant that checks what it says.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="shopbot: a shop assistant that checks what it says."
+)
 ingest_commands = typer.Typer(no_args_is_help=True, help="Bring a catalog in.")
 facts_commands = typer.Typer(no_args_is_help=True, help="Change live prices and stock without re-embedding.")
 app.add_typer(ingest_commands, name="ingest")
@@ -53,7 +62,13 @@ def _no_network() -> None:
 
 @contextmanager
 def progress_bars() -> Iterator["Bars"]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=errors, transient=True) as progress:
         yield Bars(progress)
 
@@ -124,7 +139,9 @@ def search(
         store = open_store(settings)
         initialise(store, bars)
         if batch is not None:
-            failed = search_batch(store, weights, batch, _needed(out), k, lambda done, total: bars("searching", done, total))
+            failed = search_batch(
+                store, weights, batch, _needed(out), k, lambda done, total: bars("searching", done, total)
+            )
     if batch is not None:
         _end_of_batch(failed)
         return
@@ -146,7 +163,9 @@ def serve(
     settings = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
     with progress_bars() as bars:
         server = create_app(settings, bars)
-        errors.print(f"shopbot: http://{settings.host}:{settings.port} (API under /api, its documentation under /api/docs)")
+        errors.print(
+            f"shopbot: http://{settings.host}:{settings.port} (API under /api, its documentation under /api/docs)"
+        )
         uvicorn.run(server, host=settings.host, port=settings.port, log_level="warning")
 
 
@@ -163,7 +182,9 @@ def ingest_run(
 
 
 @facts_commands.command("set")
-def facts_set(file: Annotated[Path, typer.Argument(help="JSON Lines: id, sku?, price?, sale_price?, stock?, as_of?")]) -> None:
+def facts_set(
+    file: Annotated[Path, typer.Argument(help="JSON Lines: id, sku?, price?, sale_price?, stock?, as_of?")],
+) -> None:
     """Change live prices and stock; per article the newer fact wins."""
     from app.wiring import initialise, open_store
     from shopbot.facts import parse_facts_file
@@ -183,7 +204,13 @@ def doctor() -> None:
     settings = load_settings()
     findings = list(examine(settings))
     for finding in findings:
-        mark = "[green]ok[/green]     " if finding.ok else "[red]missing[/red]" if finding.needed else "[yellow]absent[/yellow] "
+        mark = (
+            "[green]ok[/green]     "
+            if finding.ok
+            else "[red]missing[/red]"
+            if finding.needed
+            else "[yellow]absent[/yellow] "
+        )
         errors.print(f"{mark} {finding.name}: ", end="")
         errors.print(finding.text, markup=False, highlight=False)
     if any(finding.needed and not finding.ok for finding in findings):
@@ -213,5 +240,3 @@ def _end_of_batch(failed: int) -> None:
     if failed:
         errors.print(f"{failed} line(s) could not be served; each has an 'error' in its place", highlight=False)
         raise typer.Exit(1)
-
-

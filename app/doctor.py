@@ -25,7 +25,10 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that the settings ask for; changes nothing but an empty home's database."""
-    yield _tried("embedder", lambda: str(locate(EMBEDDER).parent) if settings.embedder == "minilm" else settings.embedder)
+    yield _tried(
+        "embedder",
+        lambda: str(locate(EMBEDDER).parent) if settings.embedder == "minilm" else settings.embedder,
+    )
     yield _model(settings)
     yield _chroma(settings)
     yield _tried("shop and database", lambda: _state(settings))
@@ -53,7 +56,9 @@ def _served(settings: Settings) -> str:
     reply.raise_for_status()
     names = [model["id"] for model in reply.json().get("data", [])]
     if settings.model not in names:
-        return f"{settings.openai_base_url} answers, but lists {', '.join(names) or 'no model'}; is SHOPBOT_MODEL right?"
+        return (
+            f"{settings.openai_base_url} answers, but lists {', '.join(names) or 'no model'}; is SHOPBOT_MODEL right?"
+        )
     return f"{settings.openai_base_url} serves {settings.model}"
 
 

@@ -12,7 +12,11 @@ def health_of(services: Services) -> dict[str, Any]:
     reasons = [f"model: {model.health.reason}"] if model.health.is_degraded else []
     try:
         version = services.store.catalog.active()
-        catalog = {"version": version.version_id, "products": len(version.products), "sections": len(version.policies)}
+        catalog = {
+            "version": version.version_id,
+            "products": len(version.products),
+            "sections": len(version.policies),
+        }
     except ShopbotError as error:
         return {"status": "down", "reasons": [f"catalog: {error}"]}
     return {

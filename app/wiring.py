@@ -57,7 +57,15 @@ def open_store(settings: Settings) -> Store:
     database = open_database(settings)
     embedder = load_embedder(settings.embedder)
     location = IndexLocation(settings.home, settings.chroma_url)
-    return Store(settings, shop, database, embedder, location, Catalog(database, embedder, location), Facts(database, utc_now))
+    return Store(
+        settings,
+        shop,
+        database,
+        embedder,
+        location,
+        Catalog(database, embedder, location),
+        Facts(database, utc_now),
+    )
 
 
 def initialise(store: Store, progress: Progress) -> None:

@@ -21,7 +21,17 @@ Listener = Callable[[dict[str, Any]], None]
 def build_graph() -> CompiledStateGraph[State, Turn, State, State]:
     """Compile guard -> route -> look up -> write -> verify -> respond."""
     graph = StateGraph(State, context_schema=Turn)
-    for node in (guard, route, look_up_products, look_up_policies, ask_to_sign_in, small_talk, write, verify, respond):
+    for node in (
+        guard,
+        route,
+        look_up_products,
+        look_up_policies,
+        ask_to_sign_in,
+        small_talk,
+        write,
+        verify,
+        respond,
+    ):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "guard")
     graph.add_conditional_edges("guard", is_refused, {True: "respond", False: "route"})

@@ -9,17 +9,21 @@ from shopbot.types import Product, ProductFacts
 
 _MONEY = re.compile(
     r"(?:[$€£¥]|\b(?:USD|EUR|GBP)\s)\s?(\d+(?:[.,]\d+)*)|(\d+(?:[.,]\d+)*)\s?(?:dollars?|euros?|pounds?|USD|EUR|GBP|€|£)\b",
-    re.I,
+    re.IGNORECASE,
 )
-_AVAILABLE = re.compile(r"\b(in stock|available|have (?:it|them|this|that)|left|on hand|(?:buy|order|get) (?:it|one))\b", re.I)
+_AVAILABLE = re.compile(
+    r"\b(in stock|available|have (?:it|them|this|that)|left|on hand|(?:buy|order|get) (?:it|one))\b", re.IGNORECASE
+)
 _UNAVAILABLE = re.compile(
-    r"\b(sold out|out of stock|unavailable|(?:not|no longer|isn't|aren't) (?:currently )?(?:available|in stock)|none left)\b", re.I
+    r"\b(sold out|out of stock|unavailable|none left"
+    r"|(?:not|no longer|isn't|aren't) (?:currently )?(?:available|in stock))\b",
+    re.IGNORECASE,
 )
 _LETTER_SIZE = re.compile(r"\b(?:X{0,3}[SL]|M)\b")
 # A clause ends where another state may begin: "in stock in M, sold out in L and available in XL"; the comma of a
 # list ("in Moss, sizes S, M and L") does not end it.
 _STATE = r"(?=(?:is|are|it is|it's|sold|out of|not|available|in stock)\b)"
-_CLAUSE = re.compile(rf"[;.]\s|,\s{_STATE}|\bbut\b|\band {_STATE}", re.I)
+_CLAUSE = re.compile(rf"[;.]\s|,\s{_STATE}|\bbut\b|\band {_STATE}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def amounts(text: str) -> list[str]:
 
 
 def prices_supported(text: str, price_lines: Sequence[str], product: Product) -> bool:
-    """The amounts are those of one price statement, in its order, the one to pay first; a size's price needs its size."""
+    """The amounts are those of one price statement, in its order, the one to pay first; for one size, with the size."""
     said = amounts(text)
     if not said:
         return True
@@ -54,7 +58,11 @@ def stock_supported(text: str, product: Product, facts: ProductFacts | None) -> 
         spoken = False if _UNAVAILABLE.search(clause) else True if _AVAILABLE.search(clause) else None
         claimed = claimed if spoken is None else spoken
         options = options_named(clause, product)
-        if claimed is not None and (spoken is not None or options != Options()) and not _confirmed(claimed, options, product, facts):
+        if (
+            claimed is not None
+            and (spoken is not None or options != Options())
+            and not _confirmed(claimed, options, product, facts)
+        ):
             return False
     return True
 

@@ -59,5 +59,9 @@ class Turn:
     def phrase(self, name: str, **values: object) -> str:
         """A sentence in the shop's own words, from its phrases file."""
         shop = self.deps.shop
-        known = {"shop": shop.config.name, "assistant": shop.config.assistant_name, **shop.config.contact.model_dump()}
+        known = {
+            "shop": shop.config.name,
+            "assistant": shop.config.assistant_name,
+            **shop.config.contact.model_dump(),
+        }
         return shop.phrases[name].format(**known, **values)

@@ -28,10 +28,13 @@ PRODUCT_COSINE_FLOOR = 0.25
 SUGGESTIONS = 3
 STATEMENTS_IN_A_COMPARISON = 2
 CANDIDATES = 50
-_PRICE_LIMIT = re.compile(r"\b(?:under|below|less than|at most|max(?:imum)?|up to|not more than|cheaper than)\s*\$?\s*(\d+(?:[.,]\d+)?)", re.I)
+_PRICE_LIMIT = re.compile(
+    r"\b(?:under|below|less than|at most|max(?:imum)?|up to|not more than|cheaper than)\s*\$?\s*(\d+(?:[.,]\d+)?)",
+    re.IGNORECASE,
+)
 # A section of at most this many lines is quoted whole; of a longer one only what the question is nearest to.
 WHOLE_SECTION_LINES = 5
-_POINTING = frozenset("it its it's this that they them these those one ones there".split())
+_POINTING = frozenset(["it", "its", "it's", "this", "that", "they", "them", "these", "those", "one", "ones", "there"])
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,11 @@ def focus_of(question: str, history: Sequence[Message], turn: Turn) -> list[list
 def points_back(question: str) -> bool:
     """Whether a question only makes sense after an earlier one: "does it come in blue?", "and in XL?"."""
     said = words(question)
-    return bool(_POINTING & set(said)) or said[:1] == ["and"] or not [w for w in content_stems(question) if w not in ASKING]
+    return (
+        bool(_POINTING & set(said))
+        or said[:1] == ["and"]
+        or not [w for w in content_stems(question) if w not in ASKING]
+    )
 
 
 def find_products(question: str, vector: Vector, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
@@ -78,7 +85,13 @@ def _about(product_ids: Sequence[str], question: str, turn: Turn) -> Findings:
         most = len(statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
         points += [Point(source, statement) for statement in statements[:most]]
         if unanswered:
-            lead.append(turn.phrase("unknown_attribute", product=source.title, words=quoted(unanswered_words(question, unanswered))))
+            lead.append(
+                turn.phrase(
+                    "unknown_attribute",
+                    product=source.title,
+                    words=quoted(unanswered_words(question, unanswered)),
+                )
+            )
     return Findings(points, lead, as_list=len(product_ids) > 1)
 
 
@@ -144,7 +157,7 @@ def find_policies(question: str, sections: Sequence[Hit], vector: Vector, turn: 
 
 
 def _relevant(question: str, source: Source, vector: Vector, turn: Turn) -> list[Statement]:
-    """The whole of a short section; of a table the fitting rows; else the steps, or the lines nearest to the question."""
+    """The whole of a short section; of a table the fitting rows; else the steps, or the lines nearest to it."""
     if len(source.statements) <= WHOLE_SECTION_LINES:
         return list(source.statements)
     if rows := fitting_rows(question, source.statements):

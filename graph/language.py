@@ -29,7 +29,24 @@ STOPWORDS = frozenset(
     tell know ok okay yes really much many""".split()
 )
 
-NEGATIONS = frozenset(["not", "no", "never", "without", "cannot", "isn't", "aren't", "don't", "doesn't", "can't", "won't", "non", "none", "nor"])
+NEGATIONS = frozenset(
+    [
+        "not",
+        "no",
+        "never",
+        "without",
+        "cannot",
+        "isn't",
+        "aren't",
+        "don't",
+        "doesn't",
+        "can't",
+        "won't",
+        "non",
+        "none",
+        "nor",
+    ]
+)
 
 
 @lru_cache(maxsize=50_000)

@@ -40,7 +40,8 @@ ASKING = frozenset(
     maybe pair set couple bit lot day days time way trip would possible anyone somebody someone friend wife husband
     son daughter mom dad gift present birthday christmas weekend summer winter spring autumn fall outside outdoor
     outdoors really actually quite very pretty cool dear hey bot assistant exactly total each per piece pieces left
-    number details detail info information describe explain everything hows whats thinking love really made make""".split()
+    number details detail info information describe explain everything hows whats thinking love really
+    made make""".split()
 ) | frozenset(stem(word) for spoken in SPOKEN.values() for word in words(spoken))
 
 

@@ -16,12 +16,21 @@ from shopbot.search import search_policies
 
 # A text with fewer Latin letters than this among its letters is in a language that the shop can't help in yet.
 LATIN_SHARE_FLOOR = 0.5
+_PERSON = r"(?:human|real person|person|agent|representative|someone|somebody|colleague|operator)"
 _CHATTER = {
-    "greeting": re.compile(r"^\W*(hi|hello|hey|howdy|good (morning|afternoon|evening|day)|greetings)\b", re.I),
-    "human": re.compile(r"\b(human|real person|agent|representative|someone|somebody|colleague|operator)\b.*\b(talk|speak|chat|help)\b|\b(talk|speak|chat) (to|with) (a |an |some)?\w* ?(human|person|agent|body|one|representative)\b", re.I),
-    "contact": re.compile(r"\b(opening|office|business|working) hours\b|\bwhen are you open\b|\b(phone|telephone) number\b|\bcontact\b|\be-?mail address\b|\bcall you\b", re.I),
-    "thanks": re.compile(r"\b(thanks?|thank you|thx|cheers|bye|goodbye)\b", re.I),
-    "identity": re.compile(r"\b(who|what) are you\b|\bare you (a |an )?(bot|robot|human|real|ai|person|machine)\b|\bur? a bot\b", re.I),
+    "greeting": re.compile(r"^\W*(hi|hello|hey|howdy|good (morning|afternoon|evening|day)|greetings)\b", re.IGNORECASE),
+    "human": re.compile(
+        rf"\b{_PERSON}\b.*\b(talk|speak|chat|help)\b|\b(talk|speak|chat) (to|with)\b.*\b{_PERSON}\b", re.IGNORECASE
+    ),
+    "contact": re.compile(
+        r"\b(opening|office|business|working) hours\b|\bwhen are you open\b|\bcontact\b"
+        r"|\b(tele)?phone number\b|\be-?mail address\b|\bcall you\b",
+        re.IGNORECASE,
+    ),
+    "thanks": re.compile(r"\b(thanks?|thank you|thx|cheers|bye|goodbye)\b", re.IGNORECASE),
+    "identity": re.compile(
+        r"\b(who|what) are you\b|\bare you (a |an )?(bot|robot|human|real|ai|person|machine)\b", re.IGNORECASE
+    ),
 }
 
 
@@ -42,7 +51,7 @@ def _refusal(question: str, turn: Turn) -> str | None:
         return turn.phrase("too_long", length=len(question), limit=limit)
     if latin_share(question) < LATIN_SHARE_FLOOR:
         return turn.phrase("language")
-    return None if re.search(r"[a-z]{2}", question, re.I) else turn.phrase("unclear")
+    return None if re.search(r"[a-z]{2}", question, re.IGNORECASE) else turn.phrase("unclear")
 
 
 def route(state: State, runtime: Runtime[Turn]) -> State:
@@ -73,7 +82,12 @@ def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
 
 def look_up_policies(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
-    return _found(find_policies(state["question"], state["sections"], state["vector"], runtime.context), started, state, runtime)
+    return _found(
+        find_policies(state["question"], state["sections"], state["vector"], runtime.context),
+        started,
+        state,
+        runtime,
+    )
 
 
 def _found(findings: Findings, started: float, state: State, runtime: Runtime[Turn]) -> State:

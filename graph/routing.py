@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from shopbot.embedding import Embedder
 
-_ORDER_ID = re.compile(r"\b(?:order|purchase|parcel|package)\b.*\b[A-Z]{0,3}-?\d{4,}\b|\b[A-Z]{1,3}-\d{4,}\b", re.I)
+_ORDER_ID = re.compile(
+    r"\b(?:order|purchase|parcel|package)\b.*\b[A-Z]{0,3}-?\d{4,}\b|\b[A-Z]{1,3}-\d{4,}\b", re.IGNORECASE
+)
 _NEIGHBOURS = 5
 # Added to the cosine of a route for what is certain: a product's name, the form of an order number.
 _NAMED_PRODUCT_BONUS = 0.2

@@ -159,7 +159,9 @@ def _price(product: Product, facts: ProductFacts | None, locale: str) -> list[St
 
 
 def _variant_prices(facts: ProductFacts) -> list[int]:
-    return [price for fact in facts.variants.values() if (price := effective_price(fact.price_minor, fact.sale_price_minor))]
+    return [
+        price for fact in facts.variants.values() if (price := effective_price(fact.price_minor, fact.sale_price_minor))
+    ]
 
 
 def effective_price(price_minor: int | None, sale_minor: int | None) -> int | None:
@@ -172,7 +174,7 @@ def effective_price(price_minor: int | None, sale_minor: int | None) -> int | No
 def _own_priced_sizes(product: Product, facts: ProductFacts) -> dict[tuple[str, int], None]:
     """Sizes whose variants carry a price other than the product's, with that price."""
     own = effective_price(facts.own.price_minor, facts.own.sale_price_minor)
-    priced = {}
+    priced: dict[tuple[str, int], None] = {}
     for variant in product.variants:
         fact = facts.variants.get(variant.sku)
         price = effective_price(fact.price_minor, fact.sale_price_minor) if fact else None
@@ -213,7 +215,11 @@ def _stock_by_variant(product: Product, facts: ProductFacts) -> list[str]:
     for (color, state), sizes in groups.items():
         lead = f"In {color}, the {product.title}" if color and len(colors) > 1 else f"The {product.title}"
         several = [size for size in dict.fromkeys(sizes) if size]
-        tail = f" in {'sizes' if len(several) > 1 else 'size'} {joined(several)}" if several and not _one_size(product) else ""
+        tail = (
+            f" in {'sizes' if len(several) > 1 else 'size'} {joined(several)}"
+            if several and not _one_size(product)
+            else ""
+        )
         lines.append(f"{lead} {state}{tail}.")
     return lines
 
@@ -236,7 +242,9 @@ def _variants(product: Product) -> list[Statement]:
 
 def _row_said(header: list[str], cells: list[str]) -> str:
     """One table row as a sentence: "Men's M: chest (cm) 95 to 102 cm, waist (cm) 81 to 88 cm."."""
-    columns = [f"{_lowered(name)} {cell}" for name, cell in zip(header[1:], cells[1:], strict=False) if cell not in ("", "-")]
+    columns = [
+        f"{_lowered(name)} {cell}" for name, cell in zip(header[1:], cells[1:], strict=False) if cell not in ("", "-")
+    ]
     return f"{cells[0]}: {', '.join(columns)}."
 
 
@@ -252,7 +260,7 @@ def _attribute(title: str, key: str, value: AttributeValue) -> Statement:
     shown = f"{_shown(value)} {unit}".strip()
     said = SAID.get(label, f"{label.capitalize()} of the {{title}}: {{value}}.")
     statement = _statement(label, said.format(title=title, value=_lowered(shown.rstrip("."))))
-    if re.match(r"(no|none|not)\b", shown, re.I):
+    if re.match(r"(no|none|not)\b", shown, re.IGNORECASE):
         return replace(statement, denied=frozenset(stem(word) for word in words(label)))
     return statement
 

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from graph.claims import amounts, prices_supported, stock_supported
-from graph.language import NEGATIONS, STOPWORDS, canonical_number, citation_numbers, stem, without_citations, words
+from graph.language import (
+    NEGATIONS,
+    STOPWORDS,
+    canonical_number,
+    citation_numbers,
+    stem,
+    without_citations,
+    words,
+)
 from graph.lexicon import Lexicon
 from graph.statements import Source, Statement
 
@@ -105,13 +113,19 @@ def conveys(statement: Statement, title: str, shown: str) -> bool:
 
 def _sizes_in(statement: Statement) -> set[str]:
     """The stems of the size that a price is for, where it is for one size only."""
-    return _stems_of(statement.text.removeprefix("In size ").split(",")[0]) if statement.text.startswith("In size ") else set()
+    return (
+        _stems_of(statement.text.removeprefix("In size ").split(",")[0])
+        if statement.text.startswith("In size ")
+        else set()
+    )
 
 
 def without_title(text: str, title: str) -> str:
     """Take a product's title out of a text, also where some of its later words are left out ("Polar Night 1000")."""
     first, *others = [re.escape(word) for word in title.split()]
-    return re.sub(rf"\b{first}" + "".join(rf"(?:[\s-]+{word})?" for word in others) + r"(?!\w)", " ", text, flags=re.I)
+    return re.sub(
+        rf"\b{first}" + "".join(rf"(?:[\s-]+{word})?" for word in others) + r"(?!\w)", " ", text, flags=re.IGNORECASE
+    )
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -216,8 +230,8 @@ def _counts_the_same(body: str, statement: str) -> bool:
 def _words_after_numbers(text: str, reach: int) -> list[tuple[str, set[str]]]:
     found = []
     for match in _QUANTITY.finditer(text):
-        following = [w for w in re.split(_QUANTITY, text[match.end() :])[0].split("-")]
-        close = [stem(w) for w in words(" ".join(following)) if w not in STOPWORDS][:reach]
+        following = _QUANTITY.split(text[match.end() :])[0]
+        close = [stem(word) for word in words(following) if word not in STOPWORDS][:reach]
         found.append((canonical_number(match.group()), set(close)))
     return found
 
@@ -265,7 +279,9 @@ def _check_policy(text: str, source: Source, lexicon: Lexicon) -> tuple[Finding 
 
 
 def _accounts_for(text: str, statements: Iterable[Statement], heading: str) -> bool:
-    known = {polar for s in statements for polar in _polar_words(s.text)} | {(word, False) for word in _meaning(heading)}
+    known = {polar for s in statements for polar in _polar_words(s.text)} | {
+        (word, False) for word in _meaning(heading)
+    }
     return all(polar in known or polar[0][0].isdigit() for polar in _polar_words(text))
 
 

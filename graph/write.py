@@ -106,7 +106,10 @@ def _draft(points: Sequence[Point], state: State, turn: Turn, pen: Pen) -> None:
     timings = Timings()
     prompt = turn.deps.prompts[state["route"]]
     pieces = turn.model.stream_text(
-        _messages(prompt, points, state["question"], turn), decoding=prompt.decoding, cancelled=turn.cancelled, timings=timings
+        _messages(prompt, points, state["question"], turn),
+        decoding=prompt.decoding,
+        cancelled=turn.cancelled,
+        timings=timings,
     )
     for sentence in _sentences(pieces):
         outcome = check(sentence, sources, turn.lexicon)

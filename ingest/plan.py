@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shopbot.catalog import product_text, section_text
+from shopbot.catalog import product_text, question_id, section_text
 from shopbot.embedding import Embedder
 from shopbot.facts import FactUpdate
 from shopbot.index import IndexKind
@@ -83,8 +83,10 @@ def _policy_records(embedder: Embedder, section: PolicySection) -> list[Record]:
     payload = section.model_dump(mode="json")
     text = _record(embedder, "policy", section.id, payload, section_text(section), section.id)
     questions = [
-        _record(embedder, "question", f"{section.id}#q{number}", {"text": question}, question, section.id)
-        for number, question in enumerate(section.questions, start=1)
+        _record(
+            embedder, "question", question_id(section.id, place), {"text": question}, question, section.id
+        )
+        for place, question in enumerate(section.questions)
     ]
     return [text, *questions]
 

@@ -13,7 +13,9 @@ from shopbot.prompts import Example, RolePrompt
 CHAT_FORMAT_VERSION = 1
 
 
-def to_messages(prompt: RolePrompt, facts: Sequence[tuple[int, str]], question: str, **variables: str) -> list[BaseMessage]:
+def to_messages(
+    prompt: RolePrompt, facts: Sequence[tuple[int, str]], question: str, **variables: str
+) -> list[BaseMessage]:
     """Render system prompt, examples, numbered facts and question.
 
     `facts` are (source number, sentence). They are data: they stand between fixed markers, one a line, with line

@@ -69,19 +69,8 @@ class Index:
 
     def products(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
         """Return at most k (product id, cosine), nearest first; `vector` is (dimension,), L2-normalised."""
-        return [(record_id, cosine) for record_id, _, cosine in self._nearest("products", vector, k)]
-
-    def policies(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """Return at most k (section id, cosine), nearest first: a section's best over text and questions."""
-        size = 8 * k
-        while True:
-            found = self._nearest("policies", vector, size)
-            best: dict[str, float] = {}
-            for _, section, cosine in found:
-                best.setdefault(section, cosine)
-            if len(best) >= k or len(found) < size:
-                return list(best.items())[:k]
-            size *= 4  # the questions of a few sections filled the list
+        found = self.nearest_of_many("products", np.asarray([vector], dtype=np.float32), k)[0]
+        return sorted(found, key=lambda item: (-item[1], item[0]))
 
     def vectors(self, kind: IndexKind, ids: Sequence[str]) -> Vectors:
         """Return the stored vectors, (len(ids), dimension) float32 in the order of `ids`.
@@ -99,6 +88,8 @@ class Index:
 
     def nearest_of_many(self, kind: IndexKind, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
         """Return for every row of `vectors` its k nearest (vector id, cosine)."""
+        if k < 1:
+            return [[] for _ in vectors]
         with _reachable(self.where):
             answer = self._collections[kind].query(
                 query_embeddings=vectors, n_results=k, include=["distances"]
@@ -149,24 +140,6 @@ class Index:
     def close(self) -> None:
         """Release files and connections; happens by itself when the last user of a pinned version is gone."""
         self._close()
-
-    def _nearest(self, kind: IndexKind, vector: Vectors, k: int) -> list[tuple[str, str, float]]:
-        """Return (vector id, section or "", cosine), nearest first, ties by id."""
-        if k < 1:
-            return []
-        with _reachable(self.where):
-            answer = self._collections[kind].query(
-                query_embeddings=np.asarray([vector], dtype=np.float32),
-                n_results=k,
-                include=["metadatas", "distances"],
-            )
-        metadatas = (answer["metadatas"] or [[]])[0]
-        distances = (answer["distances"] or [[]])[0]
-        found = [
-            (record_id, str((metadata or {}).get("section", "")), _cosine(distance))
-            for record_id, metadata, distance in zip(answer["ids"][0], metadatas, distances, strict=True)
-        ]
-        return sorted(found, key=lambda item: (-item[2], item[0]))
 
 
 REMEDY = "ingest the catalog again to build a new index (shopbot ingest run)"

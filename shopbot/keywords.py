@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 WORD = re.compile(r"\w+")
+LEAST_SHARE = 0.1
+"""Hits below this share of the best score are dropped: they have in common what nearly all records have, such
+as the "CO" of an article number. Up to 0.1 it changed no nDCG@10 over 70 queries on Cairn's catalog."""
 POSSESSIVE = re.compile(r"['’]s\b")
 
 
@@ -48,6 +51,7 @@ class KeywordIndex:
         if not known or k < 1:
             return []
         scores = self._bm25.get_scores_from_ids(known)
+        scores[scores < LEAST_SHARE * scores.max()] = 0
         return [(self._ids[index], float(scores[index])) for index in _best(scores, k)]
 
 

@@ -44,7 +44,9 @@ def locate(file: PackagedFile) -> Path:
     if not path.is_file():
         raise ModelError(f"{file.distribution} is installed without {file.path}; reinstall it")
     if (found := sha256_of(path)) != file.sha256:
-        raise ModelError(f"{path.name} has sha256 {found[:12]}..., expected {file.sha256[:12]}...; reinstall {file.distribution}")
+        raise ModelError(
+            f"{path.name} has sha256 {found[:12]}..., expected {file.sha256[:12]}...; reinstall {file.distribution}"
+        )
     return path
 
 

@@ -16,36 +16,72 @@ class Settings(BaseSettings):
     """All settings; build it in entry points only (`load_settings`), everything else takes values."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SHOPBOT_", env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="forbid"
+        env_prefix="SHOPBOT_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="forbid",
     )
 
-    home: Path = Field(Path("~/.shopbot"), description="All state: database, index versions. One folder to move or delete.")
-    cache: Path = Field(Path("~/.cache/shopbot"), description="Converted models; safe to delete, shared by homes.")
-    shop: Path = Field(REPOSITORY / "data" / "cairn", description="The shop's folder: policies, voice, catalog feed.")
+    home: Path = Field(
+        Path("~/.shopbot"), description="All state: database, index versions. One folder to move or delete."
+    )
+    cache: Path = Field(
+        Path("~/.cache/shopbot"), description="Converted models; safe to delete, shared by homes."
+    )
+    shop: Path = Field(
+        REPOSITORY / "data" / "cairn", description="The shop's folder: policies, voice, catalog feed."
+    )
     database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite inside the home.")
-    chroma_url: str | None = Field(None, description="A Chroma server, e.g. http://chroma:8000; default: embedded, inside the home.")
+    chroma_url: str | None = Field(
+        None, description="A Chroma server, e.g. http://chroma:8000; default: embedded, inside the home."
+    )
 
-    engine: Engine = Field("openvino", description="openvino (CPU) | transformers | openai (any compatible server) | langchain (init_chat_model).")
+    engine: Engine = Field(
+        "openvino",
+        description="openvino (CPU) | transformers | openai (any compatible server) | langchain (init_chat_model).",
+    )
     model: str = Field(
         "smollm2-135m-instruct",
-        description="The packaged model's name, a GGUF file, a Hugging Face id or folder, a served model's name, or provider:name for langchain.",
+        description="The packaged model, a GGUF file, a Hugging Face id or folder, a served name, or provider:name.",
     )
-    openai_base_url: str | None = Field(None, description="Base URL of the OpenAI-compatible server, ending in /v1.")
-    openai_api_key: SecretStr = Field(SecretStr("not-needed"), description="Key for that server, where it wants one.")
-    model_first_token_timeout_s: float = Field(1.5, gt=0, le=120, description="Longest wait for the first token before the answer is composed from the records instead.")
+    openai_base_url: str | None = Field(
+        None, description="Base URL of the OpenAI-compatible server, ending in /v1."
+    )
+    openai_api_key: SecretStr = Field(
+        SecretStr("not-needed"), description="Key for that server, where it wants one."
+    )
+    model_first_token_timeout_s: float = Field(
+        1.5,
+        gt=0,
+        le=120,
+        description="Longest wait for the first token before the answer is composed from the records instead.",
+    )
     model_stall_timeout_s: float = Field(1.5, gt=0, le=120, description="Longest pause between two tokens.")
-    model_retry_after_s: float = Field(10.0, ge=0, le=3600, description="After a failure the model is left alone this long.")
+    model_retry_after_s: float = Field(
+        10.0, ge=0, le=3600, description="After a failure the model is left alone this long."
+    )
     model_queue_size: int = Field(8, ge=0, le=1000, description="Turns that may wait for an embedded engine.")
     answer_max_tokens: int = Field(96, ge=8, le=2048, description="Longest generation, in tokens.")
 
-    embedder: str = Field("minilm", description="The packaged embedder's name, or a sentence-transformers folder.")
-    dense_weight: float = Field(1.0, ge=0, le=10, description="Weight of the dense ranking in reciprocal rank fusion.")
-    keyword_weight: float = Field(2.0, ge=0, le=10, description="Weight of the BM25 ranking in reciprocal rank fusion.")
+    embedder: str = Field(
+        "minilm", description="The packaged embedder's name, or a sentence-transformers folder."
+    )
+    dense_weight: float = Field(
+        1.0, ge=0, le=10, description="Weight of the dense ranking in reciprocal rank fusion."
+    )
+    keyword_weight: float = Field(
+        2.0, ge=0, le=10, description="Weight of the BM25 ranking in reciprocal rank fusion."
+    )
 
     host: str = Field("127.0.0.1", description="Address that `shopbot serve` listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port that `shopbot serve` listens on.")
-    facts_token: SecretStr | None = Field(None, description="Bearer token for POST /api/facts; without it that route is closed.")
-    question_max_chars: int = Field(2000, ge=100, le=100_000, description="Longer questions are refused with a friendly note.")
+    facts_token: SecretStr | None = Field(
+        None, description="Bearer token for POST /api/facts; without it that route is closed."
+    )
+    question_max_chars: int = Field(
+        2000, ge=100, le=100_000, description="Longer questions are refused with a friendly note."
+    )
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -57,7 +93,8 @@ def load_settings(**overrides: object) -> Settings:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         problems = "; ".join(
-            f"SHOPBOT_{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+            f"SHOPBOT_{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors()
         )
         raise ConfigError(f"settings: {problems}") from error
     expanded = {name: getattr(settings, name).expanduser() for name in ("home", "cache", "shop")}

@@ -108,18 +108,14 @@ def _sources(records: Records, exchange: Exchange) -> None:
 def _cards(services: Services, records: Records, exchange: Exchange, product_page: Page) -> None:
     cited = exchange.result.product_ids if exchange.result else ()
     for product_id in [product_id for product_id in cited if product_id in records.products][:CARDS]:
-        with st.container(
-            key=f"card-{exchange.run_id}-{product_id}", border=True, horizontal=True, wrap=False
-        ):
+        with st.container(key=f"card-{exchange.run_id}-{product_id}", border=True, horizontal=True, wrap=False):
             record_view.card(services, records, product_id, product_page)
 
 
 def _thumbs(services: Services, exchange: Exchange) -> None:
     key = f"thumb-{exchange.run_id}"
     given = {"down": 0, "up": 1}.get(exchange.thumb or "")
-    with st.container(
-        key=f"rating-{exchange.run_id}", horizontal=True, vertical_alignment="center", gap="small"
-    ):
+    with st.container(key=f"rating-{exchange.run_id}", horizontal=True, vertical_alignment="center", gap="small"):
         st.feedback("thumbs", key=key, default=given, on_change=_rate, args=(services, exchange.run_id, key))
         st.caption("Was this helpful?" if given is None else "Thank you, noted.")
 

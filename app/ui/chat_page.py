@@ -11,12 +11,8 @@ from app.ui.records import Records, records_of
 from app.wiring import Services
 from shopbot.errors import InputError, RecordNotFound
 
-CONVERSATION = (
-    "c"  # the query parameter; whoever has the address can read on, hence ids that can't be guessed
-)
-LONGEST_MESSAGE = (
-    20_000  # the assistant's own limit is lower and explained in words; this one only protects the server
-)
+CONVERSATION = "c"  # the query parameter; whoever has the address can read on, hence ids that can't be guessed
+LONGEST_MESSAGE = 20_000  # the assistant's own limit is lower and explained in words; this one only protects the server
 
 
 def show(services: Services, product_page: Page) -> None:
@@ -85,34 +81,27 @@ def _greet(services: Services) -> None:
 def _offer_samples(services: Services) -> None:
     with st.container(key="samples", horizontal=True, gap="small"):
         for number, question in enumerate(services.store.shop.config.sample_questions):
-            st.button(
-                render.plain(question), key=f"sample-{number}", on_click=_ask, args=(services, question)
-            )
+            st.button(render.plain(question), key=f"sample-{number}", on_click=_ask, args=(services, question))
 
 
 def _offer_retry(services: Services, last: Exchange) -> None:
     if last.state in ("failed", "interrupted"):
-        st.button(
-            "Try again", icon=":material/refresh:", key="retry", on_click=_ask, args=(services, last.question)
-        )
+        st.button("Try again", icon=":material/refresh:", key="retry", on_click=_ask, args=(services, last.question))
 
 
 def _input(services: Services, is_busy: bool) -> None:
     name = services.store.shop.config.assistant_name
     placeholder = f"{name} is answering …" if is_busy else "Ask about gear, orders, returns or repairs"
-    with st.bottom:
-        st.chat_input(
-            placeholder,
-            key="message",
-            max_chars=LONGEST_MESSAGE,
-            disabled=is_busy,
-            on_submit=_ask_typed,
-            args=(services,),
-        )
-        with st.container(key="fine-print"):
-            st.caption(
-                "Written by an AI, checked against our records. Open a numbered source to see for yourself."
-            )
+    st.chat_input(
+        placeholder,
+        key="message",
+        max_chars=LONGEST_MESSAGE,
+        disabled=is_busy,
+        on_submit=_ask_typed,
+        args=(services,),
+    )
+    with st.bottom.container(key="fine-print"):
+        st.caption("Written by an AI, checked against our records. Open a numbered source to see for yourself.")
 
 
 def _ask_typed(services: Services) -> None:

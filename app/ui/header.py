@@ -10,7 +10,7 @@ from app.wiring import Services
 def header(services: Services) -> DeltaGenerator:
     """Draw the header; what is drawn into the returned container stands at its right."""
     shop = services.store.shop
-    bar = st.container(key="header", horizontal=True, vertical_alignment="center", gap="small")
+    bar = st.container(key="header", horizontal=True, wrap=False, vertical_alignment="center", gap="small")
     logo = shop.pictures / "logo.svg"
     if logo.exists():
         bar.image(logo, width=48, alt=f"Logo of {shop.config.name}")

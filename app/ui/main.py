@@ -27,9 +27,7 @@ def main() -> None:
 def _set_up(services: Services) -> None:
     shop = services.store.shop
     logo = shop.pictures / "logo.svg"
-    st.set_page_config(
-        page_title=f"{shop.config.name} · Assistant", page_icon=logo if logo.exists() else None
-    )
+    st.set_page_config(page_title=f"{shop.config.name} · Assistant", page_icon=logo if logo.exists() else None)
     st.html(STYLE)
 
 

@@ -13,9 +13,7 @@ from shopbot.types import Product
 def show(services: Services, chat_page: Page) -> None:
     st.session_state.pop("source", None)
     back = {"c": st.query_params["c"]} if "c" in st.query_params else None
-    header(services).page_link(
-        chat_page, label="Back to the chat", icon=":material/arrow_back:", query_params=back
-    )
+    header(services).page_link(chat_page, label="Back to the chat", icon=":material/arrow_back:", query_params=back)
     product = _product(services, st.query_params.get("id", ""))
     if product is None:
         st.info("That product is not in our catalog.", icon=":material/search_off:")

@@ -30,9 +30,7 @@ def _close_source() -> None:
     st.session_state.pop("source", None)
 
 
-def open_source(
-    services: Services, exchanges: Sequence[Exchange], records: Records, product_page: Page
-) -> None:
+def open_source(services: Services, exchanges: Sequence[Exchange], records: Records, product_page: Page) -> None:
     """Open the dialog on the chosen source; it stays open over reruns until the customer closes it."""
     run_id, number = st.session_state.get("source", ("", 0))
     for exchange in exchanges:
@@ -55,9 +53,7 @@ def _source(services: Services, citation: Citation, records: Records, product_pa
 
 def _policy(services: Services, records: Records, section_id: str) -> None:
     shop, section = services.store.shop, records.policies[section_id]
-    document = next(
-        (document.title for document in shop.documents if document.id == section.policy), section.policy
-    )
+    document = next((document.title for document in shop.documents if document.id == section.policy), section.policy)
     st.caption(f"From our page on {render.plain(document)}")
     st.markdown(render.section(section.text, render.own_hosts(shop.config)))
 
@@ -91,7 +87,13 @@ def card(services: Services, records: Records, product_id: str, product_page: Pa
     config = services.store.shop.config
     picture(services, product, width=132)
     with st.container(gap="xsmall", width="stretch"):
-        st.page_link(product_page, label=f"**{render.plain(product.title)}**", query_params=_to(product_id))
+        st.page_link(
+            product_page,
+            label=f"**{render.plain(product.title)}**",
+            icon=":material/chevron_right:",
+            icon_position="right",
+            query_params=_to(product_id),
+        )
         price_and_stock(product, facts, config)
 
 
@@ -110,8 +112,7 @@ def price_and_stock(product: Product, facts: ProductFacts | None, config: ShopCo
 
 def attributes(product: Product) -> None:
     rows = [
-        {"": f"**{render.plain(label)}**", " ": render.plain(value)}
-        for label, value in render.attribute_rows(product)
+        {"": f"**{render.plain(label)}**", " ": render.plain(value)} for label, value in render.attribute_rows(product)
     ]
     if rows:
         st.table(rows, border="horizontal", hide_index=True, hide_header=True)

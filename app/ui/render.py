@@ -83,9 +83,7 @@ def _with_bold(line: str, hosts: Collection[str]) -> str:
     if line.startswith("|"):
         return _table_row(line, hosts)
     parts = _BOLD.split(line)  # text, bold, text, bold, ... text
-    return "".join(
-        f"**{plain(part, hosts)}**" if at % 2 else _spaced(part, hosts) for at, part in enumerate(parts)
-    )
+    return "".join(f"**{plain(part, hosts)}**" if at % 2 else _spaced(part, hosts) for at, part in enumerate(parts))
 
 
 def _table_row(line: str, hosts: Collection[str]) -> str:
@@ -249,8 +247,6 @@ def _variant_row(variant: Variant, facts: ProductFacts | None, locale: str) -> d
     return {
         "Size": variant.size or "",
         "Color": variant.color or "",
-        "Price": format_money(offer[0], facts.own.currency, locale)
-        if facts and offer and offer != own
-        else "",
+        "Price": format_money(offer[0], facts.own.currency, locale) if facts and offer and offer != own else "",
         "Stock": stock_text(facts.stock_of(variant.sku) if facts else None),
     }

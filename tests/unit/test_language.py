@@ -35,6 +35,8 @@ def test_citations_are_removed_with_the_space_before_them() -> None:
     assert without_citations("It costs $5 [1][2].") == "It costs $5."
 
 
-@pytest.mark.parametrize(("text", "low"), [("Привет мир", True), ("hello", False), ("12345", False), ("田中さん", True)])
+@pytest.mark.parametrize(
+    ("text", "low"), [("Привет мир", True), ("hello", False), ("12345", False), ("田中さん", True)]
+)
 def test_scripts_other_than_latin_are_seen(text: str, low: bool) -> None:
     assert (latin_share(text) < 0.5) is low

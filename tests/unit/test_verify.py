@@ -14,7 +14,13 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 def fact(sku: str = "", price: int | None = None, sale: int | None = None, stock: int | None = None) -> Fact:
     return Fact(
-        article_id="P1", sku=sku, price_minor=price, sale_price_minor=sale, currency="USD", stock=stock, as_of=NOW
+        article_id="P1",
+        sku=sku,
+        price_minor=price,
+        sale_price_minor=sale,
+        currency="USD",
+        stock=stock,
+        as_of=NOW,
     )
 
 
@@ -42,7 +48,8 @@ JACKET = Product(
 )
 VEST = JACKET.model_copy(update={"id": "P2", "title": "Fulmar Down Vest", "variants": ()})
 JACKET_FACTS = ProductFacts(
-    own=fact(price=34900), variants={"P1-S": fact("P1-S", stock=4), "P1-M": fact("P1-M", stock=2), "P1-L": fact("P1-L", stock=0)}
+    own=fact(price=34900),
+    variants={"P1-S": fact("P1-S", stock=4), "P1-M": fact("P1-M", stock=2), "P1-L": fact("P1-L", stock=0)},
 )
 SALE_FACTS = ProductFacts(own=fact(price=34900, sale=27900, stock=3))
 LEXICON = Lexicon({"P1": JACKET, "P2": VEST}, {})
@@ -97,7 +104,10 @@ def test_a_product_on_sale_is_not_offered_at_its_old_price() -> None:
     source = product_source(1, JACKET, SALE_FACTS, "en-US")
     assert check("It costs $349.00 [1].", {1: source}, LEXICON).finding == Finding.NUMBER
     assert check("It is on sale for $279.00, down from $349.00 [1].", {1: source}, LEXICON).passed
-    assert check("It is on sale for $349.00, down from $279.00 [1].", {1: source}, LEXICON).finding == Finding.NUMBER
+    assert (
+        check("It is on sale for $349.00, down from $279.00 [1].", {1: source}, LEXICON).finding
+        == Finding.NUMBER
+    )
 
 
 def test_unknown_stock_supports_neither_yes_nor_no() -> None:
