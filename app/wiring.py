@@ -15,7 +15,7 @@ from graph.routing import Route, Router
 from graph.state import State
 from ingest.pipeline import IngestReport, ingest, initialise_home
 from shopbot.catalog import Catalog
-from shopbot.chat_models import build_served_model, warm_up
+from shopbot.chat_models import ServedModel, build_served_model, warm_up
 from shopbot.database import open_database, utc_now
 from shopbot.embedding import Embedder, load_embedder
 from shopbot.facts import Facts
@@ -51,11 +51,14 @@ class Services:
     chat: ChatService
 
 
-def open_store(settings: Settings) -> Store:
-    """Open state without loading a language model. Raises ConfigError for a shop folder or home that cannot be used."""
+def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
+    """Open state without loading a language model; `embedder` where the caller has loaded it already.
+
+    Raises ConfigError for a shop folder or home that cannot be used.
+    """
     shop = load_shop(settings.shop)
     database = open_database(settings)
-    embedder = load_embedder(settings.embedder)
+    embedder = embedder or load_embedder(settings.embedder)
     location = IndexLocation(settings.home, settings.chroma_url)
     return Store(
         settings,
@@ -87,6 +90,12 @@ def open_services(settings: Settings, progress: Progress) -> Services:
     model = build_served_model(settings, "base")
     warm_up(model)
     progress("loading the model", 1, 1)
+    return wire(store, model)
+
+
+def wire(store: Store, model: ServedModel) -> Services:
+    """Put a store and a model together; whatever keeps the protocol fits."""
+    settings = store.settings
     deps = Deps(
         shop=store.shop,
         catalog=store.catalog,

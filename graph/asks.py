@@ -14,22 +14,33 @@ _SPOKEN_WORDS = sorted({word for spoken in SPOKEN.values() for word in words(spo
 # Fields that a bare word of theirs would claim too often; they answer only when nothing more exact does.
 _WEAK = frozenset({"description", "features", "best for", "category", "season", "gender", "people"})
 _MOST_FIELDS = 3
+# Words that surely ask for a live fact, whatever else the question names.
+_CERTAIN = {
+    "price": {stem(word) for word in words(SPOKEN["price"])},
+    "stock": {stem(word) for word in words("stock available availability left sold unavailable remaining")},
+}
+_TYPO_RATIO = 80  # one wrong letter in five; these few words mean nothing else, so it may be looser than for names
+_LETTER_SIZES = re.compile(r"\b(?:x{1,3}[sl]|lengths?)\b")
 _PRICE_PHRASE = re.compile(r"\b(how much|go(es)? for|set (me|us) back|dough|bucks)\b")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
 
 
-def requested(question: str, source: Source) -> tuple[list[Statement], list[str]]:
+def requested(question: str, source: Source, unknown: Sequence[str] = ()) -> tuple[list[Statement], list[str]]:
     """Return the statements that answer the question, and the content words that none of the record's own cover.
 
     An empty list with unanswered words means: the record does not say. A question that names the product and
-    nothing else gets its description, price and stock.
+    nothing else gets its description, price and stock. `unknown` are words that stand in no record at all: a
+    question that has one is answered only if it also names a field.
     """
     title = set(content_stems(source.title))
     asked = [_corrected(word) for word in words(question) if stem(word.removesuffix("'s")) not in title]
     said = {stem(word) for word in asked}
-    fields = _named_fields(" ".join(asked), said, source)
-    if options := _options(question, source):
-        return _unique(_about_options(options, fields, source)), []
+    own, spoken = _named_fields(" ".join(asked), said, source)
+    if options := _options(" ".join(_without(title, question)), source):
+        return _unique(_about_options(options, own or spoken, source)), []
+    if unknown and not own:
+        return [], [stem(word) for word in unknown]
+    fields = own or spoken
     if strong := [field for field in fields if field not in _WEAK]:
         return _unique(source.of(*strong[:_MOST_FIELDS])), []
     wanted = [word for word in content_stems(" ".join(asked)) if word not in ASKING]
@@ -42,19 +53,26 @@ def requested(question: str, source: Source) -> tuple[list[Statement], list[str]
 
 def _corrected(word: str) -> str:
     """Read a misspelt word of asking as what it was meant to be: "availble", "prise"."""
-    return word if word in _SPOKEN_WORDS else nearest_word(word, _SPOKEN_WORDS) or word
+    return word if word in _SPOKEN_WORDS else nearest_word(word, _SPOKEN_WORDS, _TYPO_RATIO) or word
 
 
-def _named_fields(text: str, said: set[str], source: Source) -> list[str]:
-    """Fields of this record that the question names in their own words, then those it speaks of in others."""
+def _without(title: set[str], question: str) -> list[str]:
+    """The question's words as typed, without those of the title: "Teal" in "the Teal mat" is no colour."""
+    return [word for word in question.split() if not set(content_stems(word)) & title]
+
+
+def _named_fields(text: str, said: set[str], source: Source) -> tuple[list[str], list[str]]:
+    """Fields of this record that the question names in their own words, and those it speaks of in others."""
     present = list(dict.fromkeys(statement.field for statement in source.statements))
-    own = [field for field in present if said & {stem(word) for word in words(field)}]
+    own = [field for field in present if said & (_CERTAIN.get(field) or {stem(word) for word in words(field)})]
     spoken = [field for field in present if field not in own and said & source.of(field)[0].anchors]
     if _PRICE_PHRASE.search(text) and not {"weigh", "weight", "hold", "water"} & said and "price" in present:
         own.insert(0, "price")
     if any(word in COLORS for word in text.split()) and "colors" in present:
         own.append("colors")
-    return list(dict.fromkeys(own + spoken))
+    if _LETTER_SIZES.search(text) and "sizes" in present:
+        own.append("sizes")
+    return list(dict.fromkeys(own)), spoken
 
 
 def _options(question: str, source: Source) -> frozenset[str]:

@@ -27,6 +27,10 @@ POLICY_COSINE_FLOOR = 0.45
 PRODUCT_COSINE_FLOOR = 0.25
 SUGGESTIONS = 3
 STATEMENTS_IN_A_COMPARISON = 2
+_ASKS_FOR_A_THING = re.compile(
+    r"\b(do|did) (you|u|ya) (guys )?(sell|have|carry|stock)\b|\bgot any\b|\blooking for\b|^\W*\w+( \w+)?\W*$",
+    re.IGNORECASE,
+)
 CANDIDATES = 50
 _PRICE_LIMIT = re.compile(
     r"\b(?:under|below|less than|at most|max(?:imum)?|up to|not more than|cheaper than)\s*\$?\s*(\d+(?:[.,]\d+)?)",
@@ -81,7 +85,9 @@ def _about(product_ids: Sequence[str], question: str, turn: Turn) -> Findings:
     points: list[Point] = []
     lead: list[str] = []
     for source in product_sources(product_ids, turn):
-        statements, unanswered = requested(_without_others(question, product_ids, source, turn), source)
+        statements, unanswered = requested(
+            _without_others(question, product_ids, source, turn), source, turn.lexicon.unknown_words(question)
+        )
         most = len(statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
         points += [Point(source, statement) for statement in statements[:most]]
         if unanswered:
@@ -116,12 +122,22 @@ def _suggestions(question: str, vector: Vector, turn: Turn) -> Findings:
     hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights, vector=vector)
     near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]
     near = _affordable(near, question, turn)[:SUGGESTIONS]
-    unknown = turn.lexicon.unknown_words(question)
+    unknown = turn.lexicon.unknown_words(question) or _not_in_titles(question, near, turn)
     lead = [turn.phrase("unknown_product", words=quoted(unknown))] if unknown else []
     if not near:
         return Findings(lead=lead or [turn.phrase("unclear")])
     lead.append(turn.phrase("closest" if unknown else "found"))
     return Findings(_suggest(near, turn), lead, as_list=True)
+
+
+def _not_in_titles(question: str, product_ids: Sequence[str], turn: Turn) -> list[str]:
+    """The things asked for, where they stand in no title or category of what was found: "do you sell canoes?"."""
+    if not _ASKS_FOR_A_THING.search(question):
+        return []
+    found = [turn.version.products[product_id] for product_id in product_ids]
+    held = {word for product in found for word in content_stems(f"{product.title} {product.category}")}
+    wanted = [word for word in content_stems(question) if word not in ASKING and not word[0].isdigit()]
+    return [] if held & set(wanted) else unanswered_words(question, wanted)
 
 
 def _affordable(product_ids: Sequence[str], question: str, turn: Turn) -> list[str]:

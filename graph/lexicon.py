@@ -24,7 +24,7 @@ MOST_NAMED = 3
 # Alternatives that are worth asking back about.
 MOST_ALTERNATIVES = 4
 # Similarity (0..100) above which an unknown word is read as a misspelt known one.
-TYPO_RATIO = 80
+TYPO_RATIO = 84
 
 # Words of asking and wanting, which say nothing about the thing asked for.
 ASKING = frozenset(
@@ -39,17 +39,18 @@ ASKING = frozenset(
     kids size sizes color colour colors colours fit suit suitable work keep keeps bring give take ask wondering wonder
     maybe pair set couple bit lot day days time way trip would possible anyone somebody someone friend wife husband
     son daughter mom dad gift present birthday christmas weekend summer winter spring autumn fall outside outdoor
-    outdoors really actually quite very pretty cool dear hey bot assistant exactly total each per piece pieces left
+    outdoors really actually quite very pretty cool dear hey bot assistant exactly total dough bucks each per
+    piece pieces left
     number details detail info information describe explain everything hows whats thinking love really
     made make""".split()
 ) | frozenset(stem(word) for spoken in SPOKEN.values() for word in words(spoken))
 
 
-def nearest_word(word: str, known: Sequence[str]) -> str | None:
+def nearest_word(word: str, known: Sequence[str], ratio: float = TYPO_RATIO) -> str | None:
     """Return the known word that this one is a misspelling of, if there is one; short words are left alone."""
     if len(word) < 5:
         return None
-    match = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=TYPO_RATIO)
+    match = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=ratio)
     return match[0] if match else None
 
 
@@ -99,9 +100,17 @@ class Lexicon:
         return {product_id for group in self.mentions(text) for product_id in group}
 
     def _by_name(self, asked: Counter[str]) -> list[list[str]]:
-        """Products whose name word is in the text; of namesakes those with the most of their other words, too."""
-        best = [self._most_matching(self._names[word], asked) for word in asked if word in self._names]
-        return [ids for ids in best if len(ids) <= MOST_ALTERNATIVES][:MOST_NAMED]
+        """Products whose name word is in the text; of namesakes those that their other words single out."""
+        groups = [group for word in asked if word in self._names for group in self._singled_out(word, asked)]
+        return [ids for ids in groups if len(ids) <= MOST_ALTERNATIVES][:MOST_NAMED]
+
+    def _singled_out(self, name: str, asked: Counter[str]) -> list[list[str]]:
+        """Of the bearers of a name: each that a word of its own points to ("the Everest jacket or the vest"), or
+        else the ones that match best, as alternatives."""
+        bearers = self._names[name]
+        shared = Counter(word for product_id in bearers for word in self._titles[product_id])
+        own = [ids for ids in bearers if any(word in asked and shared[word] == 1 for word in self._titles[ids])]
+        return [[product_id] for product_id in own] if own else [self._most_matching(bearers, asked)]
 
     def _by_coverage(self, asked: Counter[str]) -> list[str]:
         candidates = {product_id for word in asked for product_id in self._by_word.get(word, ())}

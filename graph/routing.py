@@ -19,7 +19,7 @@ _NAMED_PRODUCT_BONUS = 0.2
 _ORDER_ID_BONUS = 0.15
 # A policy section close to the question speaks for the policy route, from this cosine on and this much.
 NEAR_SECTION_COSINE = 0.6
-_NEAR_SECTION_WEIGHT = 0.5
+_NEAR_SECTION_WEIGHT = 0.8
 
 
 class Route(StrEnum):

@@ -24,7 +24,7 @@ UNITS = {
 
 # Words by which customers ask for a field, beyond the words of its own name.
 SPOKEN = {
-    "price": "price cost costs expensive cheap pay dollar dollars usd sale discount charge",
+    "price": "price cost costs expensive cheap pay dollar dollars usd sale discount charge reduced",
     "stock": "stock available availability left sold remaining unavailable buy have",
     "sizes": "size sizes sizing",
     "colors": "color colors colour colours shade",
@@ -57,6 +57,7 @@ SPOKEN = {
 SAID = {
     "weight": "The {title} weighs {value}.",
     "warranty": "The {title} has a warranty of {value}.",
+    "warranty kind": "The {title} has a {value} warranty.",
     "materials": "The {title} is made of {value}.",
     "fill": "The {title} is filled with {value}.",
     "waterproof": "Water protection of the {title}: {value}.",
@@ -86,13 +87,14 @@ class Statement:
     """One true sentence about one record.
 
     `anchors` are the stems by which its field is spoken of; `denied` those that it says the product is or has not
-    ("Hood of the X: none" denies the hood).
+    ("Hood of the X: none" denies the hood); `value` is what an attribute's sentence is about, without its label.
     """
 
     text: str
     field: str
     anchors: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
+    value: str = ""
 
 
 @dataclass(frozen=True)
@@ -258,11 +260,12 @@ def _agreeing(text: str, title: str) -> str:
 def _attribute(title: str, key: str, value: AttributeValue) -> Statement:
     label, unit = attribute_label(key)
     shown = f"{_shown(value)} {unit}".strip()
-    said = SAID.get(label, f"{label.capitalize()} of the {{title}}: {{value}}.")
+    kind = "warranty kind" if label == "warranty" and not shown[0].isdigit() else label
+    said = SAID.get(kind, f"{label.capitalize()} of the {{title}}: {{value}}.")
     statement = _statement(label, said.format(title=title, value=_lowered(shown.rstrip("."))))
-    if re.match(r"(no|none|not)\b", shown, re.IGNORECASE):
-        return replace(statement, denied=frozenset(stem(word) for word in words(label)))
-    return statement
+    is_denial = re.match(r"(no|none|not)\b", shown, re.IGNORECASE) is not None
+    denied = frozenset(stem(word) for word in words(label)) if is_denial else frozenset()
+    return replace(statement, value=shown, denied=denied)
 
 
 def _lowered(value: str) -> str:

@@ -1,5 +1,6 @@
 """Writing the answer: the model drafts, every sentence is checked before it is shown, records fill what is missing."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -73,12 +74,21 @@ class Pen:
         self._cited(point.statement.text, point.source, (point.statement,), "record", block)
 
     def show_written(self, text: str, source: Source, statements: Sequence[Statement]) -> None:
-        self._cited(text, source, statements, "model", self._as_list)
+        self._cited(as_the_shop_writes(text, source), source, statements, "model", self._as_list)
 
     def _cited(self, text: str, source: Source, statements: Sequence[Statement], author: Author, block: bool) -> None:
         number = self._account.cite(citation_of(source, statements))
         bullet = "- " if self._as_list else ""
         self.show(Sentence(text=bullet + with_marker(text, number), author=author, block=block))
+
+
+def as_the_shop_writes(text: str, source: Source) -> str:
+    """Give amounts the form that the record has: "$349" -> "$349.00"; the check has found them equal."""
+    for statement in source.of("price"):
+        for amount in re.findall(r"[$€£¥]\s?\d[\d.,]*\d", statement.text):
+            bare = re.sub(r"[.,]00$", "", amount)
+            text = re.sub(rf"{re.escape(bare)}(?![\d]|[.,]\d)", amount, text)
+    return text
 
 
 def citation_of(source: Source, statements: Iterable[Statement]) -> Citation:

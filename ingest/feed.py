@@ -114,13 +114,9 @@ def _clean_scalar(name: str, value: object) -> str | int | float | bool:
     raise ValueError(f"attribute {name!r}: {shown(value)} is no text, number, true/false or list of those")
 
 
-Id = Annotated[
-    str, BeforeValidator(_text_of_number), Field(min_length=1, max_length=200), AfterValidator(_check_id)
-]
+Id = Annotated[str, BeforeValidator(_text_of_number), Field(min_length=1, max_length=200), AfterValidator(_check_id)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(clean_text)]
-ShortText = Annotated[
-    str, BeforeValidator(_text_of_number), Field(max_length=500), AfterValidator(clean_text)
-]
+ShortText = Annotated[str, BeforeValidator(_text_of_number), Field(max_length=500), AfterValidator(clean_text)]
 Link = Annotated[str, Field(max_length=2000), AfterValidator(clean_text), AfterValidator(_check_link)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Pieces = Annotated[int, Field(ge=0, le=MOST_PIECES)]

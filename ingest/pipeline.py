@@ -117,9 +117,7 @@ def initialise_home(
     return None
 
 
-def _open_active(
-    database: Engine, embedder: Embedder, location: IndexLocation, cleanup: ExitStack
-) -> _Active | None:
+def _open_active(database: Engine, embedder: Embedder, location: IndexLocation, cleanup: ExitStack) -> _Active | None:
     """Return the published version, if any; one whose index is unusable is replaced, not trusted."""
     try:
         version_id = active_version_id(database)

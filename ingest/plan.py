@@ -32,9 +32,7 @@ class Record:
         return COLLECTIONS[self.kind]
 
 
-def plan_records(
-    products: Iterable[Product], policies: Iterable[PolicySection], embedder: Embedder
-) -> list[Record]:
+def plan_records(products: Iterable[Product], policies: Iterable[PolicySection], embedder: Embedder) -> list[Record]:
     records = [
         _record(embedder, "product", product.id, product.model_dump(mode="json"), product_text(product))
         for product in products
@@ -83,9 +81,7 @@ def _policy_records(embedder: Embedder, section: PolicySection) -> list[Record]:
     payload = section.model_dump(mode="json")
     text = _record(embedder, "policy", section.id, payload, section_text(section), section.id)
     questions = [
-        _record(
-            embedder, "question", question_id(section.id, place), {"text": question}, question, section.id
-        )
+        _record(embedder, "question", question_id(section.id, place), {"text": question}, question, section.id)
         for place, question in enumerate(section.questions)
     ]
     return [text, *questions]

@@ -94,17 +94,13 @@ def _superfluous(connection: Connection, now: datetime) -> Iterator[str]:
     active = connection.scalar(select(catalog_pointer.c.version_id).where(catalog_pointer.c.name == ACTIVE))
     ready = select(versions.id).where(versions.state == "ready").order_by(versions.published_at.desc())
     yield from (found for found in list(connection.scalars(ready))[KEPT_VERSIONS:] if found != active)
-    abandoned = select(versions.id).where(
-        versions.state == "building", versions.created_at < now - ABANDONED_AFTER
-    )
+    abandoned = select(versions.id).where(versions.state == "building", versions.created_at < now - ABANDONED_AFTER)
     yield from connection.scalars(abandoned)
 
 
 def _mark_discarded(connection: Connection, version_ids: list[str]) -> None:
     connection.execute(delete(records).where(records.c.version_id.in_(version_ids)))
-    connection.execute(
-        update(catalog_versions).where(catalog_versions.c.id.in_(version_ids)).values(state="discarded")
-    )
+    connection.execute(update(catalog_versions).where(catalog_versions.c.id.in_(version_ids)).values(state="discarded"))
 
 
 def _remove(location: IndexLocation, version_id: str) -> Iterator[str]:

@@ -58,9 +58,7 @@ def _check_ids(index: Index, kind: IndexKind, expected: Sequence[Record]) -> Non
         raise IndexMismatch(f"{index.where}: {len(difference)} wrong {kind} ids, e.g. {min(difference)!r}")
 
 
-def _check_found(
-    index: Index, kind: IndexKind, chosen: Sequence[Record], vectors: Mapping[str, Vectors]
-) -> None:
+def _check_found(index: Index, kind: IndexKind, chosen: Sequence[Record], vectors: Mapping[str, Vectors]) -> None:
     for start in range(0, len(chosen), QUERIES_A_CALL):
         batch = chosen[start : start + QUERIES_A_CALL]
         stacked = np.stack([vectors[record.embed_hash] for record in batch])

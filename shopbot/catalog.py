@@ -107,9 +107,7 @@ def read_manifest(engine: Engine, version_id: str) -> Manifest:
     return Manifest.model_validate(found)
 
 
-def open_version(
-    engine: Engine, embedder: Embedder, location: IndexLocation, version_id: str
-) -> CatalogVersion:
+def open_version(engine: Engine, embedder: Embedder, location: IndexLocation, version_id: str) -> CatalogVersion:
     manifest = read_manifest(engine, version_id)
     products, twins = _read_products(engine, version_id)
     policies = _read_policies(engine, version_id)

@@ -80,9 +80,7 @@ def _parse_url(value: str) -> URL:
     try:
         return make_url(value)
     except ArgumentError as error:
-        raise ConfigError(
-            "database_url is no SQLAlchemy URL, e.g. postgresql+psycopg://user@host/shopbot"
-        ) from error
+        raise ConfigError("database_url is no SQLAlchemy URL, e.g. postgresql+psycopg://user@host/shopbot") from error
 
 
 def _make_folder(url: URL) -> None:
@@ -153,9 +151,7 @@ def _upgrade(connection: Connection) -> None:
     try:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
-        raise ConfigError(
-            f"the database was made by a newer shopbot ({error}); install that version"
-        ) from error
+        raise ConfigError(f"the database was made by a newer shopbot ({error}); install that version") from error
 
 
 def alembic_config(connection: Connection) -> "Config":

@@ -99,9 +99,7 @@ class Facts:
         """
         latest = self._clock() + MOST_AHEAD
         if ahead := [item for item in updates if item.as_of > latest]:
-            raise InputError(
-                "as_of", f"{ahead[0].as_of.isoformat()} of {ahead[0].article_id} is in the future"
-            )
+            raise InputError("as_of", f"{ahead[0].as_of.isoformat()} of {ahead[0].article_id} is in the future")
         with writing(self._engine) as connection:
             return apply_facts(connection, updates, source)
 
@@ -181,8 +179,8 @@ def _moment(value: object) -> object:
 
 
 TextId = Annotated[str, BeforeValidator(_text_id)]
-Amount = Annotated[float | None, BeforeValidator(_number_not_bool), Field(ge=0, allow_inf_nan=False)]
-Pieces = Annotated[int | None, BeforeValidator(_number_not_bool), Field(ge=0, le=MOST_PIECES)]
+Amount = Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_number_not_bool)]
+Pieces = Annotated[Annotated[int, Field(ge=0, le=MOST_PIECES)] | None, BeforeValidator(_number_not_bool)]
 
 
 class FactRow(BaseModel):
@@ -219,8 +217,7 @@ def _parse(lines: Iterable[Line], source: str, known: Known) -> list[FactUpdate]
             continue
         if problems := list(_problems(row, known)):
             errors += [
-                RowError(line.number, item.field, shown(item.value), item.reason, item.remedy)
-                for item in problems
+                RowError(line.number, item.field, shown(item.value), item.reason, item.remedy) for item in problems
             ]
         else:
             updates.append(_to_update(row, known))
@@ -232,17 +229,13 @@ def _parse(lines: Iterable[Line], source: str, known: Known) -> list[FactUpdate]
 def _problems(row: FactRow, known: Known) -> Iterator[_Problem]:
     """Yield what only the catalog and the clock can tell."""
     if (row.id, "") not in known.currencies:
-        yield _Problem(
-            "id", row.id, "is not in the active catalog", "correct the id, or ingest the article first"
-        )
+        yield _Problem("id", row.id, "is not in the active catalog", "correct the id, or ingest the article first")
         return
     if (row.id, row.sku) not in known.currencies:
         yield _Problem("sku", row.sku, f"is no variant of article {row.id}", "correct the sku")
         return
     if "stock" in row.model_fields_set and not row.sku and row.id in known.with_variants:
-        yield _Problem(
-            "stock", row.stock, "the article has variants, each with its own stock", "name the sku"
-        )
+        yield _Problem("stock", row.stock, "the article has variants, each with its own stock", "name the sku")
     if not row.model_fields_set & {"price", "sale_price", "stock"}:
         yield _Problem("row", row.id, "changes nothing", "give price, sale_price or stock (null for unknown)")
     if row.as_of is not None and row.as_of > known.now + MOST_AHEAD:
@@ -267,15 +260,11 @@ def _to_update(row: FactRow, known: Known) -> FactUpdate:
         "sale_price_minor": None if row.sale_price is None else to_minor(row.sale_price, currency),
         "stock": row.stock,
     }
-    changes = {
-        name: given[name] for name in FACT_NAMES if name.removesuffix("_minor") in row.model_fields_set
-    }
+    changes = {name: given[name] for name in FACT_NAMES if name.removesuffix("_minor") in row.model_fields_set}
     return FactUpdate(row.id, row.sku, changes, row.as_of or known.now, currency)
 
 
-_UPDATE = update(facts).where(
-    facts.c.article_id == bindparam("key_article"), facts.c.sku == bindparam("key_sku")
-)
+_UPDATE = update(facts).where(facts.c.article_id == bindparam("key_article"), facts.c.sku == bindparam("key_sku"))
 
 
 def _as_update(values: Mapping[str, Any]) -> dict[str, Any]:

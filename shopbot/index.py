@@ -91,9 +91,7 @@ class Index:
         if k < 1:
             return [[] for _ in vectors]
         with _reachable(self.where):
-            answer = self._collections[kind].query(
-                query_embeddings=vectors, n_results=k, include=["distances"]
-            )
+            answer = self._collections[kind].query(query_embeddings=vectors, n_results=k, include=["distances"])
         return [
             [(record_id, _cosine(distance)) for record_id, distance in zip(ids, distances, strict=True)]
             for ids, distances in zip(answer["ids"], answer["distances"] or [], strict=True)
@@ -133,9 +131,7 @@ class Index:
             if dict(collection.metadata or {}) != _identity(embedder):
                 raise IndexMismatch(f"{self.where}: made with {collection.metadata}; {REMEDY}")
             if (count := self.count(kind)) != manifest.counts[kind]:
-                raise IndexMismatch(
-                    f"{self.where}: holds {count} {kind}, expected {manifest.counts[kind]}; {REMEDY}"
-                )
+                raise IndexMismatch(f"{self.where}: holds {count} {kind}, expected {manifest.counts[kind]}; {REMEDY}")
 
     def close(self) -> None:
         """Release files and connections; happens by itself when the last user of a pinned version is gone."""
@@ -226,8 +222,7 @@ class IndexLocation:
         try:
             with _reachable(where):
                 return client, {
-                    kind: client.get_collection(f"{version_id}-{kind}", embedding_function=None)
-                    for kind in KINDS
+                    kind: client.get_collection(f"{version_id}-{kind}", embedding_function=None) for kind in KINDS
                 }
         except ChromaError as error:
             _close_client(client)

@@ -1,14 +1,22 @@
 """The one place where configuration enters: environment variables with the prefix SHOPBOT_."""
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shopbot.errors import ConfigError
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+PREFIX = "SHOPBOT_"
+# Variables with our prefix that are no settings: only the tests read them.
+TEST_PREFIXES = ("SHOPBOT_TEST", "SHOPBOT_CHROMIUM", "SHOPBOT_WRITE_SCREENSHOTS")
 Engine = Literal["openvino", "transformers", "openai", "langchain"]
 
 
@@ -16,7 +24,7 @@ class Settings(BaseSettings):
     """All settings; build it in entry points only (`load_settings`), everything else takes values."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SHOPBOT_",
+        env_prefix=PREFIX,
         env_file=".env",
         env_file_encoding="utf-8",
         env_ignore_empty=True,
@@ -26,12 +34,8 @@ class Settings(BaseSettings):
     home: Path = Field(
         Path("~/.shopbot"), description="All state: database, index versions. One folder to move or delete."
     )
-    cache: Path = Field(
-        Path("~/.cache/shopbot"), description="Converted models; safe to delete, shared by homes."
-    )
-    shop: Path = Field(
-        REPOSITORY / "data" / "cairn", description="The shop's folder: policies, voice, catalog feed."
-    )
+    cache: Path = Field(Path("~/.cache/shopbot"), description="Converted models; safe to delete, shared by homes.")
+    shop: Path = Field(REPOSITORY / "data" / "cairn", description="The shop's folder: policies, voice, catalog feed.")
     database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite inside the home.")
     chroma_url: str | None = Field(
         None, description="A Chroma server, e.g. http://chroma:8000; default: embedded, inside the home."
@@ -45,12 +49,8 @@ class Settings(BaseSettings):
         "smollm2-135m-instruct",
         description="The packaged model, a GGUF file, a Hugging Face id or folder, a served name, or provider:name.",
     )
-    openai_base_url: str | None = Field(
-        None, description="Base URL of the OpenAI-compatible server, ending in /v1."
-    )
-    openai_api_key: SecretStr = Field(
-        SecretStr("not-needed"), description="Key for that server, where it wants one."
-    )
+    openai_base_url: str | None = Field(None, description="Base URL of the OpenAI-compatible server, ending in /v1.")
+    openai_api_key: SecretStr = Field(SecretStr("not-needed"), description="Key for that server, where it wants one.")
     model_first_token_timeout_s: float = Field(
         1.5,
         gt=0,
@@ -64,15 +64,9 @@ class Settings(BaseSettings):
     model_queue_size: int = Field(8, ge=0, le=1000, description="Turns that may wait for an embedded engine.")
     answer_max_tokens: int = Field(96, ge=8, le=2048, description="Longest generation, in tokens.")
 
-    embedder: str = Field(
-        "minilm", description="The packaged embedder's name, or a sentence-transformers folder."
-    )
-    dense_weight: float = Field(
-        1.0, ge=0, le=10, description="Weight of the dense ranking in reciprocal rank fusion."
-    )
-    keyword_weight: float = Field(
-        2.0, ge=0, le=10, description="Weight of the BM25 ranking in reciprocal rank fusion."
-    )
+    embedder: str = Field("minilm", description="The packaged embedder's name, or a sentence-transformers folder.")
+    dense_weight: float = Field(1.0, ge=0, le=10, description="Weight of the dense ranking in reciprocal rank fusion.")
+    keyword_weight: float = Field(2.0, ge=0, le=10, description="Weight of the BM25 ranking in reciprocal rank fusion.")
 
     host: str = Field("127.0.0.1", description="Address that `shopbot serve` listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port that `shopbot serve` listens on.")
@@ -87,15 +81,35 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Read settings from the environment, the `.env` file and `overrides`, paths expanded.
 
-    Raises ConfigError naming every wrong key.
+    Raises ConfigError naming every wrong value and every variable that is no setting.
     """
+    problems = [_no_such(name) for name in sorted(os.environ) if _is_unknown(name)]
+    settings: Settings | None = None
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = "; ".join(
-            f"SHOPBOT_{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise ConfigError(f"settings: {problems}") from error
+        problems += [_wrong(item) for item in error.errors()]
+    if settings is None or problems:
+        raise ConfigError(f"settings: {'; '.join(problems)}")
     expanded = {name: getattr(settings, name).expanduser() for name in ("home", "cache", "shop")}
     return settings.model_copy(update=expanded)
+
+
+def _is_unknown(variable: str) -> bool:
+    """Whether a variable has our prefix and nothing reads it; pydantic-settings only looks at those of `.env`."""
+    name = variable.upper()
+    return name.startswith(PREFIX) and name not in _names() and not name.startswith(TEST_PREFIXES)
+
+
+def _names() -> list[str]:
+    return [f"{PREFIX}{field.upper()}" for field in Settings.model_fields]
+
+
+def _no_such(variable: str) -> str:
+    meant = get_close_matches(variable.upper(), _names(), n=1, cutoff=0.8)
+    return f"{variable}: no such setting" + (f"; did you mean {meant[0]}?" if meant else "")
+
+
+def _wrong(item: "ErrorDetails") -> str:
+    name = ".".join(str(part) for part in item["loc"]).upper()
+    return _no_such(name) if item["type"] == "extra_forbidden" else f"{PREFIX}{name}: {item['msg']}"

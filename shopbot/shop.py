@@ -14,7 +14,7 @@ pictures/
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -156,9 +156,7 @@ def _read_document(path: Path) -> tuple[PolicyDocument, list[PolicySection]]:
     text = _read_text(path).replace("\r\n", "\n")
     front = FRONT_MATTER.match(text)
     if front is None:
-        raise ConfigError(
-            f"{path}: must start with front matter (id, title, summary) between two lines '---'"
-        )
+        raise ConfigError(f"{path}: must start with front matter (id, title, summary) between two lines '---'")
     document = _validated(path, TypeAdapter(PolicyDocument), _load_yaml(path, front[1]))
     return document, list(_split_sections(path, document.id, text[front.end() :]))
 
@@ -181,13 +179,9 @@ def _split_sections(path: Path, policy: str, body: str) -> Iterator[PolicySectio
 def _checked_id(path: Path, policy: str, heading: re.Match[str]) -> str:
     found = heading["id"]
     if not found:
-        raise ConfigError(
-            f"{path}: section '{heading['heading']}' has no id; write {{#{policy}.name}} after it"
-        )
+        raise ConfigError(f"{path}: section '{heading['heading']}' has no id; write {{#{policy}.name}} after it")
     if not SECTION_ID.fullmatch(found) or not found.startswith(f"{policy}."):
-        raise ConfigError(
-            f"{path}: section id '{found}' must be '{policy}.' and then a-z, 0-9, '-': it is cited"
-        )
+        raise ConfigError(f"{path}: section id '{found}' must be '{policy}.' and then a-z, 0-9, '-': it is cited")
     return found
 
 
@@ -196,9 +190,7 @@ def _with_questions(path: Path, sections: Iterable[PolicySection]) -> tuple[Poli
     found = {section.id: section for section in sections}
     if unknown := [section_id for section_id in questions if section_id not in found]:
         raise ConfigError(f"{path}: questions for unknown section '{unknown[0]}'")
-    return tuple(
-        section.model_copy(update={"questions": questions.get(section.id, ())}) for section in found.values()
-    )
+    return tuple(section.model_copy(update={"questions": questions.get(section.id, ())}) for section in found.values())
 
 
 def _read_promotions(path: Path) -> tuple[Promotion, ...]:
@@ -251,16 +243,11 @@ class _UniqueKeys(yaml.SafeLoader):
     """YAML in which a key given twice is an error; the plain loader silently keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[object] = set()
+        seen: set[str] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
+            if isinstance(key_node, yaml.ScalarNode) and key_node.value in seen:
+                problem = f"key {key_node.value!r} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            if isinstance(key_node, yaml.ScalarNode):
+                seen.add(key_node.value)
         return super().construct_mapping(node, deep=deep)
-
-
-def sections_by_id(shop: Shop) -> Mapping[str, PolicySection]:
-    return {section.id: section for section in shop.policies}

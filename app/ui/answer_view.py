@@ -10,7 +10,7 @@ from app.chat import Exchange
 from app.ui import record_view, render
 from app.ui.records import Records, citations_of
 from app.wiring import Services
-from graph.turn import Sentence, answer_text
+from graph.turn import Sentence
 
 POLL_S = 0.25
 CARDS = 4
@@ -36,19 +36,20 @@ def draw(services: Services, records: Records, exchange: Exchange, product_page:
         st.text(exchange.question)
     with speaker(services):
         if exchange.state == "running":
-            _follow(services, exchange.run_id)
+            _follow(services, st.query_params["c"], exchange.run_id)
         else:
             _finished(services, records, exchange, product_page)
 
 
 @st.fragment(run_every=POLL_S)
-def _follow(services: Services, run_id: str) -> None:
+def _follow(services: Services, conversation_id: str, run_id: str) -> None:
     """Show what is written so far, again and again, until the run has ended.
 
     It polls instead of waiting for the next event: a script that waits does not notice a click, and "Stop"
     has to work while the model says nothing. The run belongs to the server; a reload just follows it anew.
     """
-    exchange = _current(services, run_id)
+    history = services.chat.history(conversation_id)
+    exchange = next(exchange for exchange in history if exchange.run_id == run_id)
     if exchange.state != "running":
         st.rerun()
     if text := _text(services, exchange):
@@ -56,11 +57,6 @@ def _follow(services: Services, run_id: str) -> None:
     else:
         st.container(key=f"looking-{run_id}").markdown(":gray[Looking it up …]")
     st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=services.chat.stop, args=(run_id,))
-
-
-def _current(services: Services, run_id: str) -> Exchange:
-    history = services.chat.history(st.query_params["c"])
-    return next(exchange for exchange in history if exchange.run_id == run_id)
 
 
 def _text(services: Services, exchange: Exchange) -> str:
@@ -71,7 +67,7 @@ def _text(services: Services, exchange: Exchange) -> str:
         if event["kind"] == "sentence"
     ]
     hosts = render.own_hosts(services.store.shop.config)
-    return render.answer(answer_text(sentences), len(citations_of(exchange)), hosts)
+    return render.answer(sentences, len(citations_of(exchange)), hosts)
 
 
 def _finished(services: Services, records: Records, exchange: Exchange, product_page: Page) -> None:
@@ -116,12 +112,15 @@ def _thumbs(services: Services, exchange: Exchange) -> None:
     key = f"thumb-{exchange.run_id}"
     given = {"down": 0, "up": 1}.get(exchange.thumb or "")
     with st.container(key=f"rating-{exchange.run_id}", horizontal=True, vertical_alignment="center", gap="small"):
-        st.feedback("thumbs", key=key, default=given, on_change=_rate, args=(services, exchange.run_id, key))
+        st.feedback("thumbs", key=key, default=given, on_change=_rate, args=(services, exchange.run_id, given))
         st.caption("Was this helpful?" if given is None else "Thank you, noted.")
 
 
-def _rate(services: Services, run_id: str, key: str) -> None:
-    """Keep the thumb; a second click on the same one takes it off the page, so put it back: it was given."""
+def _rate(services: Services, run_id: str, given: int | None) -> None:
+    """Keep the thumb. A second click on the same one takes it off the page but cannot unsay it: put it back."""
+    key = f"thumb-{run_id}"
     chosen = st.session_state[key]
-    if chosen is not None:
+    if chosen is None:
+        st.session_state[key] = given
+    else:
         services.chat.rate(run_id, "up" if chosen else "down")

@@ -75,7 +75,7 @@ def _notes(services: Services, health: str) -> None:
 def _greet(services: Services) -> None:
     config = services.store.shop.config
     with answer_view.speaker(services):
-        st.markdown(render.answer(config.greeting, 0, render.own_hosts(config)))
+        st.markdown(render.plain(config.greeting, render.own_hosts(config)))
 
 
 def _offer_samples(services: Services) -> None:

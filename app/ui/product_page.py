@@ -6,7 +6,7 @@ from streamlit.navigation.page import Page
 from app.ui import record_view, render
 from app.ui.header import header
 from app.wiring import Services
-from shopbot.errors import CatalogEmpty
+from shopbot.errors import ShopbotError
 from shopbot.types import Product
 
 
@@ -14,18 +14,15 @@ def show(services: Services, chat_page: Page) -> None:
     st.session_state.pop("source", None)
     back = {"c": st.query_params["c"]} if "c" in st.query_params else None
     header(services).page_link(chat_page, label="Back to the chat", icon=":material/arrow_back:", query_params=back)
-    product = _product(services, st.query_params.get("id", ""))
+    try:
+        product = services.store.catalog.active().products.get(st.query_params.get("id", ""))
+    except ShopbotError:
+        st.error("I can't look anything up right now. Please try again in a while.", icon=":material/cloud_off:")
+        return
     if product is None:
         st.info("That product is not in our catalog.", icon=":material/search_off:")
     else:
         _draw(services, product)
-
-
-def _product(services: Services, product_id: str) -> Product | None:
-    try:
-        return services.store.catalog.active().products.get(product_id)
-    except CatalogEmpty:
-        return None
 
 
 def _draw(services: Services, product: Product) -> None:

@@ -15,6 +15,7 @@ from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
 
 from graph.statements import attribute_label
+from graph.turn import Sentence
 from shopbot.facts import effective_price
 from shopbot.money import format_money
 from shopbot.shop import ShopConfig
@@ -26,7 +27,7 @@ Inline = Callable[[str], str]
 # Streamlit's front end also rewrites finished text (links, icons, arrows): this splits what it looks for.
 _JOINER = "\u2060"
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_ADDRESS = re.compile(r"(?P<lead>https?://|www\.|@)(?P<host>[-.\w]+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?P<lead>https?://|www\.|@)(?P<host>[-.\w]+)(?P<is_login>(?=[@:\\]))?", re.IGNORECASE)
 _ICON = re.compile(r":(?=material[_/]|streamlit:)")
 _ARROW = re.compile(r"(?<!\S)(<->|->|<-|--|>=|<=|~=)(?!\S)")
 _MARKER = re.compile(r"\[(\d{1,2})\]")
@@ -44,7 +45,8 @@ def plain(text: str, hosts: Collection[str] = ()) -> str:
 
 
 def _unlinked(found: re.Match[str], hosts: Collection[str]) -> str:
-    if found["host"].rstrip(".").lower() in hosts:
+    """Break an address; one of our own stays, unless it is only the login part of "https://ours@theirs"."""
+    if found["host"].rstrip(".").lower() in hosts and found["is_login"] is None:
         return found[0]
     return f"{found['lead'].rstrip('.')}{_JOINER}{'.' * found['lead'].endswith('.')}{found['host']}"
 
@@ -55,9 +57,23 @@ def own_hosts(config: ShopConfig) -> frozenset[str]:
     return frozenset({website, config.contact.email.rpartition("@")[2].lower()} - {""})
 
 
-def answer(text: str, citations: int, hosts: Collection[str] = ()) -> str:
-    """Turn an answer into Markdown: lists stay lists, `[n]` up to `citations` is a badge."""
-    return _blocks(text.splitlines(), lambda line: _with_badges(line, citations, hosts))
+def answer(sentences: Iterable[Sentence], citations: int, hosts: Collection[str] = ()) -> str:
+    """Turn an answer into Markdown: lists stay lists, `[n]` up to `citations` is a badge, the rest literal."""
+    return _blocks(_lines(sentences), lambda line: _with_badges(line, citations, hosts))
+
+
+def _lines(sentences: Iterable[Sentence]) -> list[str]:
+    """Put blocks on lines of their own, as `answer_text` does; those from records are items of a list."""
+    lines = [""]
+    for sentence in sentences:
+        text = " ".join(sentence.text.split())
+        if sentence.block and sentence.author != "shop" and not _LIST_ITEM.match(text):
+            text = f"- {text}"
+        if sentence.block:
+            lines.append(text)
+        else:
+            lines[-1] += f" {text}"
+    return lines
 
 
 def _with_badges(line: str, citations: int, hosts: Collection[str]) -> str:

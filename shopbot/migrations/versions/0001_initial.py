@@ -118,9 +118,7 @@ def _create_conversations() -> None:
         sa.Column("result", sa.JSON),
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
         sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], "fk_runs_conversation_id"),
-        sa.CheckConstraint(
-            "state IN ('running', 'done', 'stopped', 'failed', 'interrupted')", "ck_runs_state_known"
-        ),
+        sa.CheckConstraint("state IN ('running', 'done', 'stopped', 'failed', 'interrupted')", "ck_runs_state_known"),
     )
     op.create_index("ix_runs_conversation_id", "runs", ["conversation_id"])
     op.create_table(
