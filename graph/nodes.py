@@ -122,7 +122,7 @@ def respond(state: State, runtime: Runtime[Turn]) -> State:
     result = TurnResult(
         answer=answer_text(account.sentences),
         citations=tuple(account.citations),
-        product_ids=tuple(dict.fromkeys(c.id for c in account.citations if c.kind in ("product", "fact"))),
+        product_ids=_products_of(state),
         role=state["route"],
         verdict=(verdict := verdict_of(state)),
         fallback=verdict == "fallback",
@@ -140,6 +140,13 @@ def respond(state: State, runtime: Runtime[Turn]) -> State:
     )
     runtime.stream_writer({"kind": "done", "result": result.model_dump(mode="json")})
     return {"result": result}
+
+
+def _products_of(state: State) -> tuple[str, ...]:
+    """Products that the answer cites; where it cites none, the one that the question is clearly about."""
+    cited = [citation.id for citation in state["account"].citations if citation.kind in ("product", "fact")]
+    asked = [ids[0] for ids in state.get("focus", []) if len(ids) == 1 and state["route"] == Route.PRODUCT]
+    return tuple(dict.fromkeys(cited or asked))
 
 
 def model_share(sentences: list[Sentence]) -> float:

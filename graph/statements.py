@@ -8,7 +8,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from graph.language import joined, split_sentences, stem, words
 from shopbot.money import format_money
@@ -109,10 +108,6 @@ class Source:
     product: Product | None = None
     facts: ProductFacts | None = None
 
-    @property
-    def as_of(self) -> datetime | None:
-        return self.facts.as_of if self.facts else None
-
     def of(self, *fields: str) -> list[Statement]:
         return [statement for statement in self.statements if statement.field in fields]
 
@@ -187,9 +182,11 @@ def _own_priced_sizes(product: Product, facts: ProductFacts) -> dict[tuple[str, 
 
 def _stock(product: Product, facts: ProductFacts | None) -> list[Statement]:
     name = f"The {product.title}"
-    if facts is None or not facts.variants:
-        count = facts.own.stock if facts else None
-        return [_statement("stock", _stock_line(name, count))]
+    if facts is None or not facts.is_stock_by_variant:
+        lines = [_stock_line(name, facts.own.stock if facts else None)]
+        if facts and facts.variants and facts.own.stock:
+            lines.append(f"Which sizes of the {product.title} are left has to be confirmed.")
+        return [_statement("stock", line) for line in lines]
     if facts.stock == 0:
         return [_statement("stock", f"{name} is sold out.")]
     if all(fact.stock is None for fact in facts.variants.values()):

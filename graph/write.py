@@ -92,10 +92,12 @@ def as_the_shop_writes(text: str, source: Source) -> str:
 
 
 def citation_of(source: Source, statements: Iterable[Statement]) -> Citation:
-    live = any(statement.field in LIVE_FIELDS for statement in statements)
-    if source.kind == "product" and live:
-        return Citation(id=source.id, kind="fact", as_of=source.as_of)
-    return Citation(id=source.id, kind=source.kind)
+    """A product's price and stock are live facts, cited with the older of their times; all else is the record."""
+    live = {statement.field for statement in statements} & LIVE_FIELDS
+    if source.facts is None or not live:
+        return Citation(id=source.id, kind=source.kind)
+    times = {"price": source.facts.price_as_of, "stock": source.facts.stock_as_of}
+    return Citation(id=source.id, kind="fact", as_of=min(times[field] for field in live))
 
 
 def with_marker(text: str, number: int) -> str:

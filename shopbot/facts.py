@@ -1,9 +1,9 @@
 """Live facts: price and stock, read at answer time, changed at any time, independent of catalog versions.
 
-Per article and sku the fact with the newer `as_of` wins, whatever order they arrive in.
+Per article, sku and kind (price, stock) the fact with the newer `as_of` wins, whatever order they arrive in.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,8 @@ from shopbot.types import Fact, ProductFacts
 
 Clock = Callable[[], datetime]
 FACT_NAMES = ("price_minor", "sale_price_minor", "stock")
+CLOCKS = {"price_minor": "price_as_of", "sale_price_minor": "price_as_of", "stock": "stock_as_of"}
+"""Which time of confirmation a fact has: a new price says nothing about the stock."""
 MOST_AHEAD = timedelta(minutes=5)
 """Clocks differ; a fact further in the future would silence every true one until then."""
 MOST_PIECES = 10**9
@@ -57,7 +59,6 @@ class Known:
     """The articles that facts may be about: (id, sku) -> currency; and the time of asking, UTC."""
 
     currencies: Mapping[tuple[str, str], str]
-    with_variants: Collection[str]
     now: datetime
 
 
@@ -90,7 +91,7 @@ class Facts:
         )
         with self._engine.connect() as connection:
             currencies = {(row.article_id, row.sku): row.currency for row in connection.execute(query)}
-        return Known(currencies, {article for article, sku in currencies if sku}, self._clock())
+        return Known(currencies, self._clock())
 
     def apply(self, updates: Sequence[FactUpdate], source: str) -> FactsReport:
         """Write all updates, or none, in one transaction.
@@ -119,10 +120,12 @@ def apply_facts(connection: Connection, updates: Sequence[FactUpdate], source: s
         if key not in stored:
             stored[key] = _blank(item)
             new.add(key)
-        elif item.as_of < stored[key]["as_of"]:
+        newer = {name: value for name, value in item.changes.items() if item.as_of >= stored[key][CLOCKS[name]]}
+        if not newer and item.changes:
             ignored += 1
             continue
-        stored[key].update(item.changes, as_of=item.as_of, source=source)
+        times = {CLOCKS[name]: item.as_of for name in newer}
+        stored[key].update(**newer, **times, source=source)
         changed[key] = stored[key]
     _write(connection, [changed[key] for key in changed if key in new], insert(facts))
     _write(connection, [_as_update(changed[key]) for key in changed if key not in new], _UPDATE)
@@ -234,8 +237,6 @@ def _problems(row: FactRow, known: Known) -> Iterator[_Problem]:
     if (row.id, row.sku) not in known.currencies:
         yield _Problem("sku", row.sku, f"is no variant of article {row.id}", "correct the sku")
         return
-    if "stock" in row.model_fields_set and not row.sku and row.id in known.with_variants:
-        yield _Problem("stock", row.stock, "the article has variants, each with its own stock", "name the sku")
     if not row.model_fields_set & {"price", "sale_price", "stock"}:
         yield _Problem("row", row.id, "changes nothing", "give price, sale_price or stock (null for unknown)")
     if row.as_of is not None and row.as_of > known.now + MOST_AHEAD:
@@ -289,7 +290,7 @@ def _blank(item: FactUpdate) -> dict[str, Any]:
     if item.currency is None:
         raise InputError("currency", f"article {item.article_id} has no facts yet; name its currency")
     key = {"article_id": item.article_id, "sku": item.sku, "currency": item.currency}
-    return {**key, **dict.fromkeys(FACT_NAMES)}
+    return {**key, **dict.fromkeys(FACT_NAMES), **dict.fromkeys(CLOCKS.values(), item.as_of)}
 
 
 def _fact(row: Row[Any]) -> Fact:

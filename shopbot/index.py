@@ -12,8 +12,8 @@ Distances are cosine, set on creation and asserted on opening: Chroma's default 
 import shutil
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -26,6 +26,7 @@ from shopbot.errors import ConfigError, IndexMismatch
 from shopbot.types import Frozen
 
 if TYPE_CHECKING:
+    import httpx
     from chromadb.api.client import Client
     from chromadb.api.collection_configuration import CreateCollectionConfiguration
     from chromadb.api.models.Collection import Collection
@@ -41,6 +42,8 @@ BATCH = 1000
 MAX_NEIGHBORS = 32
 EF_CONSTRUCTION = 200
 EF_SEARCH = 200
+
+SERVER_TIMEOUT_S = 30
 
 _clients = threading.RLock()  # chromadb's registry of clients is not thread-safe; reentrant for finalizers
 
@@ -79,7 +82,7 @@ class Index:
         """
         found: dict[str, Any] = {}
         for batch in _batches(ids):
-            with _reachable(self.where):
+            with _translated(self.where):
                 answer = self._collections[kind].get(ids=batch, include=["embeddings"])
             found.update(zip(answer["ids"], answer["embeddings"], strict=True))  # type: ignore[arg-type]
         if missing := [record_id for record_id in ids if record_id not in found]:
@@ -90,7 +93,7 @@ class Index:
         """Return for every row of `vectors` its k nearest (vector id, cosine)."""
         if k < 1:
             return [[] for _ in vectors]
-        with _reachable(self.where):
+        with _translated(self.where):
             answer = self._collections[kind].query(query_embeddings=vectors, n_results=k, include=["distances"])
         return [
             [(record_id, _cosine(distance)) for record_id, distance in zip(ids, distances, strict=True)]
@@ -107,7 +110,7 @@ class Index:
         """Add one vector, (dimension,), for each id; `sections` names the policy section each stands for."""
         for start in range(0, len(ids), BATCH):
             chosen = slice(start, start + BATCH)
-            with _reachable(self.where):
+            with _translated(self.where):
                 self._collections[kind].add(
                     ids=list(ids[chosen]),
                     embeddings=np.stack(vectors[chosen]),
@@ -115,11 +118,11 @@ class Index:
                 )
 
     def ids(self, kind: IndexKind) -> set[str]:
-        with _reachable(self.where):
+        with _translated(self.where):
             return set(self._collections[kind].get(include=[])["ids"])
 
     def count(self, kind: IndexKind) -> int:
-        with _reachable(self.where):
+        with _translated(self.where):
             return self._collections[kind].count()
 
     def check(self, manifest: Manifest, embedder: Embedder) -> None:
@@ -152,18 +155,16 @@ class IndexLocation:
         """Make the empty index of a new version."""
         if self.chroma_url is None:
             self.folder(version_id).mkdir(parents=True)
-        client = self._client(version_id)
-        with _reachable(self._where(version_id)):
-            collections: dict[IndexKind, Collection] = {
-                kind: client.create_collection(
-                    f"{version_id}-{kind}",
-                    embedding_function=None,
-                    configuration=_configuration(),
-                    metadata=dict(_identity(embedder)),
-                )
-                for kind in KINDS
-            }
-        return Index(client, collections, self._where(version_id))
+
+        def create(client: "Client", name: str) -> "Collection":
+            return client.create_collection(
+                name,
+                embedding_function=None,
+                configuration=_configuration(),
+                metadata=dict(_identity(embedder)),
+            )
+
+        return self._index(version_id, create)
 
     def open(self, version_id: str, manifest: Manifest, embedder: Embedder) -> Index:
         """Open a published version for reading.
@@ -172,7 +173,9 @@ class IndexLocation:
         """
         where = self._where(version_id)
         _check_embedder(manifest, embedder, where)
-        index = Index(*self._open_collections(version_id), where)
+        if self.chroma_url is None and not self.folder(version_id).is_dir():  # Chroma would create it
+            raise IndexMismatch(f"{where}: {self.folder(version_id)} is missing; {REMEDY}")
+        index = self._index(version_id, lambda client, name: client.get_collection(name, embedding_function=None))
         try:
             index.check(manifest, embedder)
         except IndexMismatch:
@@ -185,12 +188,13 @@ class IndexLocation:
         from chromadb.errors import NotFoundError
 
         if self.chroma_url is None:
-            shutil.rmtree(self.folder(version_id), ignore_errors=not self.folder(version_id).exists())
+            if self.folder(version_id).exists():
+                shutil.rmtree(self.folder(version_id))
             return
         client = self._client(version_id)
         try:
             for kind in KINDS:
-                with _reachable(self._where(version_id)), suppress(NotFoundError):
+                with _translated(self._where(version_id)), suppress(NotFoundError):
                     client.delete_collection(f"{version_id}-{kind}")
         finally:
             _close_client(client)
@@ -212,21 +216,15 @@ class IndexLocation:
     def _where(self, version_id: str) -> str:
         return f"index {version_id} on {self.chroma_url}" if self.chroma_url else f"index {version_id}"
 
-    def _open_collections(self, version_id: str) -> "tuple[Client, dict[IndexKind, Collection]]":
-        from chromadb.errors import ChromaError
-
+    def _index(self, version_id: str, collection: "Callable[[Client, str], Collection]") -> Index:
+        """Make or open both collections; the client is closed again if that fails."""
         where = self._where(version_id)
-        if self.chroma_url is None and not self.folder(version_id).is_dir():  # opening would create it
-            raise IndexMismatch(f"{where}: {self.folder(version_id)} is missing; {REMEDY}")
         client = self._client(version_id)
-        try:
-            with _reachable(where):
-                return client, {
-                    kind: client.get_collection(f"{version_id}-{kind}", embedding_function=None) for kind in KINDS
-                }
-        except ChromaError as error:
-            _close_client(client)
-            raise IndexMismatch(f"{where}: cannot be opened ({error}); {REMEDY}") from error
+        with ExitStack() as on_failure, _translated(where):
+            on_failure.callback(_close_client, client)
+            collections = {kind: collection(client, f"{version_id}-{kind}") for kind in KINDS}
+            on_failure.pop_all()
+        return Index(client, collections, where)
 
     def _client(self, version_id: str) -> "Client":
         import chromadb
@@ -234,15 +232,15 @@ class IndexLocation:
 
         # The unprefixed environment variables and the .env file that Chroma would read are not ours.
         settings = ChromaSettings(_env_file=None, anonymized_telemetry=False)  # type: ignore[call-arg]
-        with _clients:
+        with _clients, _translated(self._where(version_id)):
             if self.chroma_url is None:
                 return cast("Client", chromadb.PersistentClient(self.folder(version_id), settings=settings))
             host, port, ssl = _split_url(self.chroma_url)
-            try:
-                with _reachable(self._where(version_id)):
-                    return cast("Client", chromadb.HttpClient(host, port, ssl, settings=settings))
-            except ValueError as error:
-                raise ConfigError(f"chroma_url={self.chroma_url}: {error}") from error
+            _check_server(self.chroma_url)
+            client = cast("Client", chromadb.HttpClient(host, port, ssl, settings=settings))
+            for session in _sessions(client):
+                session.timeout = SERVER_TIMEOUT_S
+            return client
 
 
 def _collection_names(client: "Client") -> Iterator[str]:
@@ -258,25 +256,48 @@ def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
 
 def _close_client(client: "Client") -> None:
     with _clients:
+        sessions = _sessions(client)
         client.close()
+        for session in sessions:
+            session.close()
+
+
+def _sessions(client: "Client") -> "list[httpx.Client]":
+    """Return a client's HTTP sessions, none when embedded.
+
+    Chroma 1.5.9 gives them no timeout at all and leaves them open when the client is closed.
+    """
+    apis: list[Any] = [client, client._admin_client]
+    return [api._server._session for api in apis if hasattr(api._server, "_session")]
+
+
+def _check_server(url: str) -> None:
+    """Ask for a sign of life with a timeout: constructing Chroma's client has none."""
+    import httpx
+
+    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=SERVER_TIMEOUT_S).raise_for_status()
 
 
 def _split_url(url: str) -> tuple[str, int, bool]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"chroma_url={url!r} is no URL such as http://chroma:8000")
-    return parts.hostname, parts.port or 8000, parts.scheme == "https"
+    ssl = parts.scheme == "https"
+    return parts.hostname, parts.port or (443 if ssl else 80), ssl
 
 
 @contextmanager
-def _reachable(where: str) -> Iterator[None]:
-    """Turn a server that does not answer into a ConfigError that names it."""
+def _translated(where: str) -> Iterator[None]:
+    """Turn a server that does not answer into ConfigError, what Chroma objects to into IndexMismatch."""
     import httpx
+    from chromadb.errors import ChromaError
 
     try:
         yield
     except httpx.HTTPError as error:
-        raise ConfigError(f"{where}: the Chroma server does not answer ({error})") from error
+        raise ConfigError(f"{where}: the Chroma server does not answer ({error}); check SHOPBOT_CHROMA_URL") from error
+    except ChromaError as error:
+        raise IndexMismatch(f"{where}: {error}; {REMEDY}") from error
 
 
 def _check_embedder(manifest: Manifest, embedder: Embedder, where: str) -> None:

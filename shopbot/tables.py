@@ -109,7 +109,8 @@ facts = Table(
     Column("sale_price_minor", BigInteger),
     Column("currency", String(3), nullable=False),
     Column("stock", BigInteger),
-    Column("as_of", UtcDateTime, nullable=False),
+    Column("price_as_of", UtcDateTime, nullable=False),
+    Column("stock_as_of", UtcDateTime, nullable=False),
     Column("source", Text, nullable=False),
 )
 

@@ -47,7 +47,7 @@ class PolicySection(Frozen):
 
 
 class Fact(Frozen):
-    """Live price and stock of one article (`sku` is "" for the product itself) at `as_of` (UTC, aware).
+    """Live price and stock of one article (`sku` is "" for the product itself), each as last confirmed (UTC, aware).
 
     None means unknown: never zero, never "in stock". Amounts are in minor units (cents) of `currency`.
     """
@@ -57,31 +57,60 @@ class Fact(Frozen):
     price_minor: int | None
     sale_price_minor: int | None
     currency: str
+    price_as_of: datetime
     stock: int | None
-    as_of: datetime
+    stock_as_of: datetime
+
+    @property
+    def as_of(self) -> datetime:
+        """The older of the two confirmations."""
+        return min(self.price_as_of, self.stock_as_of)
 
 
 class ProductFacts(Frozen):
-    """All live facts of one product: its own and, by sku, its variants'."""
+    """All live facts of one product: its own and, by sku, its variants'.
+
+    Stock is known by variant where there are any. A stock of the product as a whole that is newer than all of
+    theirs overrides them: nothing left means nothing in any size, some left does not say in which.
+    """
 
     own: Fact
     variants: dict[str, Fact] = {}
 
+    @property
+    def is_stock_by_variant(self) -> bool:
+        if not self.variants or self.own.stock is None:
+            return bool(self.variants)
+        return max(fact.stock_as_of for fact in self.variants.values()) >= self.own.stock_as_of
+
     def stock_of(self, sku: str) -> int | None:
-        return self.variants[sku].stock if sku in self.variants else None
+        """Pieces of one variant; unknown where only the product's total is."""
+        if sku in self.variants and self.is_stock_by_variant:
+            return self.variants[sku].stock
+        return 0 if self.own.stock == 0 else None
 
     @property
     def stock(self) -> int | None:
         """Pieces of all variants together; unknown if any of them is unknown."""
-        if not self.variants:
+        if not self.is_stock_by_variant:
             return self.own.stock
         counts = [fact.stock for fact in self.variants.values()]
         return None if None in counts else sum(count for count in counts if count is not None)
 
     @property
+    def price_as_of(self) -> datetime:
+        return self.own.price_as_of
+
+    @property
+    def stock_as_of(self) -> datetime:
+        """The oldest confirmation among those that `stock` comes from."""
+        if not self.is_stock_by_variant:
+            return self.own.stock_as_of
+        return min(fact.stock_as_of for fact in self.variants.values())
+
+    @property
     def as_of(self) -> datetime:
-        """The oldest confirmation among the facts shown."""
-        return min([self.own.as_of, *(fact.as_of for fact in self.variants.values())])
+        return min(self.price_as_of, self.stock_as_of)
 
 
 class Hit(Frozen):

@@ -60,10 +60,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     allowed, forbidden = _skipped(config)
     if allowed:
         terminalreporter.section(f"skipped: {OPTIONAL} is absent")
-        terminalreporter.write_lines(allowed)
+        terminalreporter.write_line("\n".join(allowed))
     if forbidden and os.environ.get(COMPLETE) == "1":
         terminalreporter.section("FAILED: skipped although everything has to run", red=True)
-        terminalreporter.write_lines(forbidden)
+        terminalreporter.write_line("\n".join(forbidden))
 
 
 # ---------------------------------------------------------------- homes and assistants

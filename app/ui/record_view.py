@@ -64,7 +64,8 @@ def _product(services: Services, citation: Citation, records: Records, product_p
     if citation.kind == "fact":
         price_and_stock(product, facts, config)
         if citation.as_of and facts and facts.as_of > citation.as_of:
-            st.caption(f"The answer was written with price and stock {render.as_of(citation.as_of, config)}.")
+            then = render.plain(render.as_of(citation.as_of, config))
+            st.caption(f"The answer was written with price and stock {then}.")
         variants(product, facts, config)
     else:
         st.text(product.description)

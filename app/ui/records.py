@@ -22,7 +22,8 @@ class Records:
         if citation.kind == "policy" and citation.id in self.policies:
             return self.policies[citation.id].heading
         if citation.kind in ("product", "fact") and citation.id in self.products:
-            return self.products[citation.id].title
+            title = self.products[citation.id].title
+            return f"{title}, price and stock" if citation.kind == "fact" else title
         return citation.id
 
 

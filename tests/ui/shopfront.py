@@ -1,6 +1,6 @@
-"""A small shop for the pages: real records, real page code, a chat service that keeps everything in memory."""
+"""A small shop for the pages: real records and page code, a chat service that keeps everything in memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,11 +50,15 @@ RETURNS = PolicySection(
     id="returns.steps",
     policy="returns",
     heading="How to return a kite",
-    text="You have **30 days**.\n\n1. Fold the kite.\n2. Send it back.\n\n| Size | Parcel |\n|---|---|\n| S | small |",
+    text="You have **30 days**.\n\n1. Fold it.\n2. Send it back.\n\n| Size | Parcel |\n|---|---|\n| S | small |",
 )
 
 
-def facts_of(product: Product, price: int | None = 4900, sale: int | None = None, stock: int | None = 3) -> ProductFacts:
+def facts_of(
+    product: Product, price: int | None = 4900, sale: int | None = None, stock: int | None = 3
+) -> ProductFacts:
+    """Give a product and all its variants one stock, and the product a price in cents."""
+
     def fact(sku: str, price: int | None, sale: int | None, stock: int | None) -> Fact:
         return Fact(
             article_id=product.id,
@@ -63,7 +67,8 @@ def facts_of(product: Product, price: int | None = 4900, sale: int | None = None
             sale_price_minor=sale,
             currency="EUR",
             stock=stock,
-            as_of=NOW,
+            price_as_of=NOW,
+            stock_as_of=NOW,
         )
 
     variants = {variant.sku: fact(variant.sku, None, None, stock) for variant in product.variants}
@@ -75,9 +80,9 @@ def sentence(text: str, *citations: Citation, block: bool = False) -> Event:
     return {"kind": "sentence", "text": text, "author": "record", "block": block, "citations": shown}
 
 
-def done(events: Iterable[Event], stopped: bool = False) -> Event:
-    sentences = [Sentence(text=event["text"], author=event["author"], block=event["block"]) for event in events]
-    citations = tuple(Citation.model_validate(c) for event in list(events)[-1:] for c in event["citations"])
+def done(events: Sequence[Event], stopped: bool = False) -> Event:
+    sentences = [Sentence(text=e["text"], author=e["author"], block=e["block"]) for e in events]
+    citations = tuple(Citation.model_validate(c) for event in events[-1:] for c in event["citations"])
     result = TurnResult(
         answer=answer_text(sentences),
         citations=citations,
@@ -182,7 +187,7 @@ class FakeFacts:
 
 
 def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFacts] | None = None) -> Services:
-    """Wire the pages' view of an application around in-memory parts; all of them may be changed by the test."""
+    """Wire what the pages see of an application around in-memory parts; a test may change all of them."""
     shop = SimpleNamespace(
         config=CONFIG,
         pictures=pictures,
@@ -199,4 +204,5 @@ def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFac
         fingerprint="0",
         slots=SimpleNamespace(running=0, waiting=0),
     )
-    return Services(cast(Any, store), cast(Any, SimpleNamespace(models={"base": model})), cast(Any, None), cast(Any, FakeChat()))
+    deps = SimpleNamespace(models={"base": model})
+    return Services(cast(Any, store), cast(Any, deps), cast(Any, None), cast(Any, FakeChat()))

@@ -83,7 +83,15 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
 
 
 def test_concurrent_read_and_write_cycles_lose_no_update(engine: Engine) -> None:
-    row = {"article_id": "a", "sku": "", "currency": "USD", "as_of": NOON, "source": "x", "stock": 0}
+    row = {
+        "article_id": "a",
+        "sku": "",
+        "currency": "USD",
+        "price_as_of": NOON,
+        "stock_as_of": NOON,
+        "source": "x",
+        "stock": 0,
+    }
     with writing(engine) as connection:
         connection.execute(insert(facts).values(row))
 

@@ -21,9 +21,7 @@ from shopbot.facts import (
 from shopbot.tables import ACTIVE, catalog_pointer, catalog_versions, records
 from tests.fakes_data import NOON, at
 
-KNOWN = Known(
-    currencies={("K-1", ""): "USD", ("K-3", ""): "USD", ("K-3", "K-3-S"): "USD"}, with_variants={"K-3"}, now=NOON
-)
+KNOWN = Known(currencies={("K-1", ""): "USD", ("K-3", ""): "USD", ("K-3", "K-3-S"): "USD"}, now=NOON)
 
 
 @pytest.fixture
@@ -160,7 +158,6 @@ def test_rows_become_updates_of_the_keys_that_are_present() -> None:
         ({"stock": 1}, "id", "required"),
         ({"id": "K-9", "stock": 1}, "id", "not in the active catalog"),
         ({"id": "K-1", "sku": "K-3-S", "stock": 1}, "sku", "no variant of article K-1"),
-        ({"id": "K-3", "stock": 1}, "stock", "has variants"),
         ({"id": "K-1"}, "row", "changes nothing"),
         ({"id": "K-1", "price": -1}, "price", "greater than or equal to 0"),
         ({"id": "K-1", "price": 1.999}, "price", "decimal digits"),
@@ -192,3 +189,28 @@ def test_all_wrong_rows_are_reported_together(tmp_path: Path) -> None:
 
 def test_a_product_price_may_change_though_it_has_variants() -> None:
     assert parse({"id": "K-3", "price": 50})[0].changes == {"price_minor": 5000}
+
+
+def test_a_new_price_says_nothing_about_the_stock(engine: Engine) -> None:
+    """A price from one o'clock must not keep out a stock from half past twelve."""
+    facts = Facts(engine, at(NOON + timedelta(hours=2)))
+    facts.apply([update(price_minor=100, stock=1)], "test")
+    facts.apply([update(price_minor=200, minutes=60)], "test")
+    facts.apply([update(stock=3, minutes=30)], "test")
+    own = facts.read(["K-1"])["K-1"].own
+    assert (own.price_minor, own.stock) == (200, 3)
+    assert own.stock_as_of == NOON + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(("total", "one_size", "known_by_size"), [(0, 0, False), (7, None, False)])
+def test_a_newer_total_overrides_the_variants(
+    engine: Engine, total: int, one_size: int | None, known_by_size: bool
+) -> None:
+    """Nothing left means nothing in any size; some left does not say in which."""
+    facts = Facts(engine, at(NOON + timedelta(hours=2)))
+    facts.apply([update("K-3"), update("K-3", "K-3-S", stock=4)], "test")
+    facts.apply([update("K-3", stock=total, minutes=1)], "test")
+    found = facts.read(["K-3"])["K-3"]
+    assert (found.stock, found.stock_of("K-3-S"), found.is_stock_by_variant) == (total, one_size, known_by_size)
+    facts.apply([update("K-3", "K-3-S", stock=2, minutes=2)], "test")
+    assert facts.read(["K-3"])["K-3"].stock_of("K-3-S") == 2

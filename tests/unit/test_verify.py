@@ -20,7 +20,8 @@ def fact(sku: str = "", price: int | None = None, sale: int | None = None, stock
         sale_price_minor=sale,
         currency="USD",
         stock=stock,
-        as_of=NOW,
+        price_as_of=NOW,
+        stock_as_of=NOW,
     )
 
 

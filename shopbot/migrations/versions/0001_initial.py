@@ -65,7 +65,8 @@ def _create_facts() -> None:
         sa.Column("sale_price_minor", sa.BigInteger),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("stock", sa.BigInteger),
-        sa.Column("as_of", MOMENT, nullable=False),
+        sa.Column("price_as_of", MOMENT, nullable=False),
+        sa.Column("stock_as_of", MOMENT, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("article_id", "sku", name="pk_facts"),
     )

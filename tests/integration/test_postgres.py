@@ -1,0 +1,146 @@
+"""The same database layer on a real Postgres; skipped without the `postgres` extra or the server's programs."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy.exc import OperationalError
+
+from shopbot.database import open_database, writing
+from shopbot.errors import ConfigError
+from shopbot.facts import FactUpdate
+from shopbot.tables import conversations, metadata
+from tests.fakes_data import NOON, ROOT, changed_product
+from tests.integration.test_ingest import Home, found, open_home
+
+pytest.importorskip("psycopg", reason="the postgres extra is not installed")
+
+START_TIMEOUT_S = 30
+POSTGRES = shutil.which("postgres")
+# Postgres refuses to run as root, which tests in a container often do.
+SERVER_USER = {"user": "postgres"} if os.geteuid() == 0 else {}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    if POSTGRES is None:
+        pytest.skip("no postgres on the path")
+    programs = Path(POSTGRES).resolve().parent
+    folder = Path("/tmp") / f"shopbot-postgres-{secrets.token_hex(4)}"  # a socket's path has to be short
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder.mkdir()
+    if SERVER_USER:
+        shutil.chown(folder, **SERVER_USER)
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **SERVER_USER}
+    data = str(folder / "data")
+    initialise = [programs / "initdb", "-D", data, "-U", "shop", "--auth", "trust", "-E", "UTF8", "-N"]
+    subprocess.run(initialise, check=True, **options)  # type: ignore[call-overload]
+    command = [POSTGRES, "-D", data, "-k", str(folder), "-h", "127.0.0.1", "-p", str(port), "-F"]
+    process = subprocess.Popen(command, **options)  # type: ignore[call-overload]
+    try:
+        url = f"postgresql+psycopg://shop@127.0.0.1:{port}"
+        wait_for(f"{url}/postgres")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(folder)
+
+
+def wait_for(url: str) -> None:
+    engine = create_engine(url)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            engine.connect().close()
+            break
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+    engine.dispose()
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """The URL of a new, empty database."""
+    name = f"shop_{secrets.token_hex(4)}"
+    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, url: str) -> Iterator[Home]:
+    home = open_home(tmp_path)
+    home.engine.dispose()
+    home.engine = open_database(url)
+    yield home
+    home.engine.dispose()
+
+
+def test_migrations_build_exactly_the_tables_of_the_code(home: Home) -> None:
+    with home.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_processes_that_open_a_new_database_at_once_do_not_clash(url: str) -> None:
+    code = f"from shopbot.database import open_database; open_database({url!r}).dispose()"
+    command = [sys.executable, "-W", "error", "-c", code]
+    processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for _ in range(4)]
+    errors = [process.communicate()[1].decode() for process in processes]
+    assert list(zip([process.returncode for process in processes], errors, strict=True)) == [(0, "")] * 4
+
+
+def test_moments_come_back_aware_and_in_utc(home: Home) -> None:
+    with writing(home.engine) as connection:
+        connection.execute(text("SET TIME ZONE 'America/Denver'"))
+        connection.execute(insert(conversations).values(id="c", created_at=NOON))
+        moment = connection.scalar(select(conversations.c.created_at))
+    assert moment is not None
+    assert (NOON, timedelta(0)) == (moment, moment.utcoffset())
+
+
+def test_feeds_are_published_and_found(home: Home) -> None:
+    home.ingest()
+    assert found(home, "copper saucepan")[0] == "K-1"
+    report = home.ingest(changed_product("K-1", title="Kettle"))
+    assert (report.embedded, report.carried_over) == (1, 13)
+    assert not home.ingest(changed_product("K-1", title="Kettle")).changed
+    assert home.facts().known().currencies["K-3", "K-3-S"] == "USD"
+
+
+def test_the_newest_fact_wins_among_many_writers(home: Home) -> None:
+    """All write an article that has no row yet: no lost update, no clash of keys."""
+    facts = home.facts(NOON + timedelta(hours=1))
+
+    def write(minute: int) -> None:
+        moment = NOON + timedelta(minutes=minute)
+        facts.apply([FactUpdate("K-1", "", {"stock": minute}, moment, "USD")], "test")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, [7, 3, 39, 12, 0, 38, 21] * 4))
+    own = facts.read(["K-1"])["K-1"].own
+    assert (39, NOON + timedelta(minutes=39)) == (own.stock, own.as_of)
+
+
+def test_an_unreachable_server_is_a_config_error_without_the_password() -> None:
+    with pytest.raises(ConfigError, match="cannot open the database") as caught:
+        open_database("postgresql+psycopg://shop:secret@127.0.0.1:1/shop")
+    assert "secret" not in str(caught.value)
