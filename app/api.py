@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -62,7 +63,16 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         body: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
         if field := getattr(error, "field", None):
             body["field"] = field
+        if isinstance(error, FeedError):
+            body["rows"] = [asdict(row) for row in error.rows]
         return JSONResponse({"error": body}, status_code=_STATUS.get(type(error), 500))
+
+    @api.exception_handler(RequestValidationError)
+    def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [".".join(str(part) for part in item["loc"][1:]) for item in error.errors()]
+        wrong = [f"{field}: {item['msg']}" for field, item in zip(fields, error.errors(), strict=True)]
+        body = {"type": InputError.__name__, "message": "; ".join(wrong), "field": fields[0]}
+        return JSONResponse({"error": body}, status_code=422)
 
     @api.post("/turns", status_code=202)
     def start_turn(turn: TurnIn, running: Running) -> TurnStarted:
@@ -148,7 +158,7 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
     ) -> Any:
         """Change live facts: JSON Lines as for `shopbot facts set`, with the operator's bearer token."""
         token = running.store.settings.facts_token
-        if token is None or not hmac.compare_digest(authorization or "", f"Bearer {token.get_secret_value()}"):
+        if token is None or not _same(authorization or "", f"Bearer {token.get_secret_value()}"):
             message = "send the token of SHOPBOT_FACTS_TOKEN as 'Authorization: Bearer ...'"
             return JSONResponse({"error": {"type": "Unauthorized", "message": message}}, status_code=401)
         body = await request.body()
@@ -163,9 +173,14 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
     return api
 
 
+def _same(given: str, expected: str) -> bool:
+    """Compare in constant time; as bytes, because a header may hold any character."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
 def _apply_facts(body: str, running: Services) -> dict[str, int]:
     facts = running.store.facts
-    return asdict(facts.apply(parse_facts(body.splitlines(), "request", facts.known()), "api"))
+    return asdict(facts.apply(parse_facts(body.split("\n"), "request", facts.known()), "api"))
 
 
 def _server_sent(first: tuple[int, Any] | None, rest: Iterator[tuple[int, Any]]) -> Iterator[str]:

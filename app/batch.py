@@ -3,9 +3,9 @@
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,10 +13,11 @@ from app.wiring import Services, Store
 from graph.build import run_turn
 from graph.turn import Message, TurnRequest
 from shopbot.errors import InputError, ShopbotError
+from shopbot.jsonl import Line, read_lines
 from shopbot.search import FusionWeights, search_products
 
 Progress = Callable[[int, int], None]
-Line = TypeVar("Line", "AskLine", "SearchLine")
+Asked = TypeVar("Asked", "AskLine", "SearchLine")
 
 
 class AskLine(BaseModel):
@@ -71,15 +72,18 @@ def search_batch(store: Store, weights: FusionWeights, source: Path, target: Pat
 
 
 def _each_line(
-    source: Path, target: Path, kind: type[Line], answer: Callable[[Line], dict[str, Any]], progress: Progress
+    source: Path, target: Path, kind: type[Asked], answer: Callable[[Asked], dict[str, Any]], progress: Progress
 ) -> int:
-    lines = [(number, text) for number, text in enumerate(_read_lines(source), start=1) if text.strip()]
+    lines = list(read_lines(source))
     aside = target.with_name(f".{target.name}.partial")
     errors = 0
     try:
-        with aside.open("w", encoding="utf-8") as out:
-            for done, (number, text) in enumerate(lines, start=1):
-                errors += _one_line(number, text, kind, answer, out)
+        # A lone surrogate in an id becomes the \\udXXX that it came as.
+        with aside.open("w", encoding="utf-8", errors="backslashreplace") as out:
+            for done, line in enumerate(lines, start=1):
+                row = _one_line(line, kind, answer)
+                errors += "error" in row
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
                 progress(done, len(lines))
         os.replace(aside, target)
     except OSError as error:
@@ -89,34 +93,19 @@ def _each_line(
     return errors
 
 
-def _read_lines(source: Path) -> Iterator[str]:
+def _one_line(line: Line, kind: type[Asked], answer: Callable[[Asked], dict[str, Any]]) -> dict[str, Any]:
+    """Answer one line; its id comes back as it was given."""
+    line_id = line.row.get("id") if line.row else None
     try:
-        yield from source.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("batch", f"cannot read {source}: {error}") from error
+        if line.error:
+            raise InputError("line", str(line.error))
+        return {"id": line_id, **answer(kind.model_validate(line.row))}
+    except (ShopbotError, ValidationError) as error:
+        return {"id": line_id, "error": {**_described(error), "line": line.number}}
 
 
-def _one_line(number: int, text: str, kind: type[Line], answer: Callable[[Line], dict[str, Any]], out: TextIO) -> bool:
-    line_id = None
-    try:
-        raw = json.loads(text)
-        line_id = raw.get("id") if isinstance(raw, dict) else None
-        line = kind.model_validate(raw)
-        row = {"id": line.id, **answer(line)}
-    except (ShopbotError, ValidationError, json.JSONDecodeError) as error:
-        row = {
-            "id": line_id,
-            "error": {"type": _error_type(error), "message": _error_text(error), "line": number},
-        }
-    out.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return "error" in row
-
-
-def _error_type(error: Exception) -> str:
-    return type(error).__name__ if isinstance(error, ShopbotError) else InputError.__name__
-
-
-def _error_text(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
-    return f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
+def _described(error: ShopbotError | ValidationError) -> dict[str, str]:
+    if isinstance(error, ShopbotError):
+        return {"type": type(error).__name__, "message": str(error)}
+    wrong = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
+    return {"type": InputError.__name__, "message": "; ".join(wrong)}

@@ -38,12 +38,11 @@ def main() -> None:
     """Entry point of the `shopbot` command."""
     _no_network()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("bm25s").setLevel(logging.WARNING)
     try:
         app()
     except ShopbotError as error:
         errors.print(f"[red]{type(error).__name__}[/red]: ", end="")
-        errors.print(str(error), markup=False, highlight=False)
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -102,11 +101,12 @@ def ask(
 
     if (text is None) == (batch is None):
         raise InputError("text", "give a question, or a file with --batch IN --out OUT")
+    files = _batch_files(batch, out)
     with progress_bars() as bars:
         services = open_services(load_settings(), bars)
-        if batch is not None:
-            failed = ask_batch(services, batch, _needed(out), lambda done, total: bars("answering", done, total))
-    if batch is not None:
+        if files:
+            failed = ask_batch(services, *files, lambda done, total: bars("answering", done, total))
+    if files:
         _end_of_batch(failed)
         return
     result = answer(services, TurnRequest(messages=(Message(role="user", content=text or ""),), arm=arm))
@@ -133,16 +133,15 @@ def search(
 
     if (text is None) == (batch is None):
         raise InputError("text", "give a query, or a file with --batch IN --out OUT")
+    files = _batch_files(batch, out)
     settings = load_settings()
     weights = FusionWeights(settings.dense_weight, settings.keyword_weight)
     with progress_bars() as bars:
         store = open_store(settings)
         initialise(store, bars)
-        if batch is not None:
-            failed = search_batch(
-                store, weights, batch, _needed(out), k, lambda done, total: bars("searching", done, total)
-            )
-    if batch is not None:
+        if files:
+            failed = search_batch(store, weights, *files, k, lambda done, total: bars("searching", done, total))
+    if files:
         _end_of_batch(failed)
         return
     version = store.catalog.active()
@@ -230,10 +229,17 @@ def bench(
     typer.echo(table)
 
 
-def _needed(out: Path | None) -> Path:
+def _batch_files(batch: Path | None, out: Path | None) -> tuple[Path, Path] | None:
+    """Return where a batch comes from and goes to, before anything is loaded; None if there is no batch."""
+    if batch is None:
+        return None
     if out is None:
         raise InputError("out", "--batch needs --out FILE")
-    return out
+    if not batch.is_file():
+        raise InputError("batch", f"there is no file {batch}")
+    if not out.absolute().parent.is_dir():
+        raise InputError("out", f"there is no folder {out.absolute().parent}")
+    return batch, out
 
 
 def _end_of_batch(failed: int) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.wiring import Services
 from shopbot.errors import ShopbotError
 
@@ -19,6 +21,8 @@ def health_of(services: Services) -> dict[str, Any]:
         }
     except ShopbotError as error:
         return {"status": "down", "reasons": [f"catalog: {error}"]}
+    except SQLAlchemyError as error:
+        return {"status": "down", "reasons": [f"database: {type(error).__name__}"]}
     return {
         "status": "degraded" if reasons else "ok",
         "reasons": reasons,

@@ -101,8 +101,18 @@ class Lexicon:
 
     def _by_name(self, asked: Counter[str]) -> list[list[str]]:
         """Products whose name word is in the text; of namesakes those that their other words single out."""
-        groups = [group for word in asked if word in self._names for group in self._singled_out(word, asked)]
+        found = {word: self._singled_out(word, asked) for word in asked if word in self._names}
+        groups = [
+            group
+            for word, named in found.items()
+            for group in named
+            if not any(self._holds(others, word) for other, others in found.items() if other != word)
+        ]
         return [ids for ids in groups if len(ids) <= MOST_ALTERNATIVES][:MOST_NAMED]
+
+    def _holds(self, groups: list[list[str]], word: str) -> bool:
+        """Whether a word is already explained by a product named otherwise: "fell" in "Quag Fell-Running Shoes"."""
+        return any(word in self._titles[product_id] for group in groups for product_id in group)
 
     def _singled_out(self, name: str, asked: Counter[str]) -> list[list[str]]:
         """Of the bearers of a name: each that a word of its own points to ("the Everest jacket or the vest"), or

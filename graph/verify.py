@@ -188,8 +188,12 @@ def _carriers_of_numbers(body: str, source: Source) -> list[Statement] | None:
     """
     said = _stems_of(body)
     carriers: dict[Statement, list[Quantity]] = {}
-    for quantity in quantities(body):
-        holders = [s for s in source.statements if quantity in quantities(without_title(s.text, source.title))]
+    for quantity, leading in zip(quantities(body), _leading_words(body), strict=True):
+        holders = [
+            s
+            for s in source.statements
+            if quantity in quantities(without_title(s.text, source.title)) and _may_lead(leading, s)
+        ]
         spoken = [s for s in holders if _speaks_of(s, said, "$" in body)]
         if not spoken and len(holders) == 1 and _speaks_of_nothing_else(holders[0], body, said, source):
             spoken = holders  # "it is 515 g": the number is that statement's alone
@@ -201,6 +205,18 @@ def _carriers_of_numbers(body: str, source: Source) -> list[Statement] | None:
         if not _is_subsequence(used, quantities(whole)) or not _counts_the_same(body, whole):
             return None
     return list(carriers)
+
+
+def _leading_words(body: str) -> list[str | None]:
+    """For every number the last meaning word before it: what it is a number of."""
+    return [
+        next((word for word, _ in reversed(_polar_words(body[: m.start()]))), None) for m in _QUANTITY.finditer(body)
+    ]
+
+
+def _may_lead(word: str | None, statement: Statement) -> bool:
+    """Whether the word before a number belongs to the statement that the number is taken from."""
+    return word is None or word in NEUTRAL or word in statement.anchors or word in _meaning(statement.text)
 
 
 def _speaks_of_nothing_else(statement: Statement, body: str, said: set[str], source: Source) -> bool:

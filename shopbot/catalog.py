@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 
 from shopbot.embedding import Embedder, Vectors
 from shopbot.errors import CatalogEmpty, IndexMismatch
-from shopbot.index import Index, IndexLocation, Manifest
+from shopbot.index import REMEDY, Index, IndexKind, IndexLocation, Manifest
 from shopbot.keywords import KeywordIndex
 from shopbot.tables import ACTIVE, catalog_pointer, catalog_versions, records
 from shopbot.types import AttributeValue, PolicySection, Product
@@ -108,9 +108,14 @@ def read_manifest(engine: Engine, version_id: str) -> Manifest:
 
 
 def open_version(engine: Engine, embedder: Embedder, location: IndexLocation, version_id: str) -> CatalogVersion:
+    """Read a published version's records, and open its index.
+
+    Raises IndexMismatch if they do not belong together or are being removed.
+    """
     manifest = read_manifest(engine, version_id)
     products, twins = _read_products(engine, version_id)
     policies = _read_policies(engine, version_id)
+    _check_counts(version_id, manifest, products, twins, policies)
     index = location.open(version_id, manifest, embedder)
     return CatalogVersion(
         version_id=version_id,
@@ -119,10 +124,26 @@ def open_version(engine: Engine, embedder: Embedder, location: IndexLocation, ve
         policies=policies,
         twins=twins,
         index=index,
-        policy_vectors=read_policy_vectors(index, policies),
         product_keywords=KeywordIndex({key: keyword_text(product) for key, product in products.items()}),
+        policy_vectors=read_policy_vectors(index, policies),
         policy_keywords=KeywordIndex({key: section_words(section) for key, section in policies.items()}),
     )
+
+
+def _check_counts(
+    version_id: str,
+    manifest: Manifest,
+    products: Mapping[str, Product],
+    twins: Mapping[str, tuple[str, ...]],
+    policies: Mapping[str, PolicySection],
+) -> None:
+    """Compare with the manifest: a garbage collection may have come between two reads."""
+    found: dict[IndexKind, int] = {
+        "products": len(products) - sum(len(others) for others in twins.values()),
+        "policies": sum(1 + len(section.questions) for section in policies.values()),
+    }
+    if found != manifest.counts:
+        raise IndexMismatch(f"catalog version {version_id}: records {found}, manifest {manifest.counts}; {REMEDY}")
 
 
 def product_text(product: Product) -> str:

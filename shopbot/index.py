@@ -44,6 +44,7 @@ EF_CONSTRUCTION = 200
 EF_SEARCH = 200
 
 SERVER_TIMEOUT_S = 30
+REMEDY = "ingest the catalog again to build a new index (shopbot ingest run)"
 
 _clients = threading.RLock()  # chromadb's registry of clients is not thread-safe; reentrant for finalizers
 
@@ -141,9 +142,6 @@ class Index:
         self._close()
 
 
-REMEDY = "ingest the catalog again to build a new index (shopbot ingest run)"
-
-
 @dataclass(frozen=True)
 class IndexLocation:
     """Where the indexes are: in the home, or on a Chroma server if `chroma_url` is set."""
@@ -201,7 +199,7 @@ class IndexLocation:
 
     def present(self, version_ids: Sequence[str]) -> list[str]:
         """Return those of the versions of which anything is left."""
-        if self.chroma_url is None:
+        if self.chroma_url is None or not version_ids:
             return [version_id for version_id in version_ids if self.folder(version_id).exists()]
         client = self._client("")
         try:

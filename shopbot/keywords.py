@@ -1,5 +1,6 @@
 """BM25 over the words of a set of texts: finds what is spelled alike, where vectors find what means alike."""
 
+import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -61,6 +62,7 @@ def _build(corpus: list[list[str]]) -> Any:
         return None
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # importing it sets DEBUG, a line for every index built
     index = bm25s.BM25()
     index.index(corpus, show_progress=False)
     return index

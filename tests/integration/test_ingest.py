@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, delete, func, select
 
 from ingest.pipeline import IngestReport, ingest, initialise_home
 from ingest.publish import KEPT_VERSIONS, collect_garbage, discard, start_version
 from shopbot.catalog import Catalog, active_version_id
-from shopbot.database import open_database
+from shopbot.database import open_database, writing
 from shopbot.embedding import Embedder, Progress, Vectors, load_embedder
 from shopbot.errors import CatalogEmpty, FeedError, IndexMismatch, InputError
 from shopbot.facts import Facts, FactUpdate
@@ -378,6 +378,15 @@ def test_a_manifest_that_disagrees_with_the_index_is_an_error(home: Home) -> Non
         with pytest.raises(IndexMismatch):
             home.location.open(version.version_id, manifest.model_copy(update=wrong), home.embedder)
     home.location.open(version.version_id, manifest, home.embedder).close()
+
+
+def test_records_that_are_being_removed_are_no_catalog(home: Home) -> None:
+    """A garbage collection can come between reading the pointer and reading the records."""
+    report = home.ingest()
+    with writing(home.engine) as connection:
+        connection.execute(delete(records).where(records.c.version_id == report.version_id))
+    with pytest.raises(IndexMismatch, match="ingest"):
+        home.catalog().active()
 
 
 def test_an_index_with_another_metric_is_an_error(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def test_the_newest_fact_wins_among_many_writers(home: Home) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, [7, 3, 39, 12, 0, 38, 21] * 4))
     own = facts.read(["K-1"])["K-1"].own
-    assert (39, NOON + timedelta(minutes=39)) == (own.stock, own.as_of)
+    assert (39, NOON + timedelta(minutes=39)) == (own.stock, own.stock_as_of)
 
 
 def test_an_unreachable_server_is_a_config_error_without_the_password() -> None:

@@ -144,7 +144,11 @@ LIES = [
     (PRICE, "The Everest Down Jacket is waterproof [1].", "$349.00"),
     (STOCK, "The Everest Down Jacket is sold out [1].", "is in stock in sizes XS, S, M, L and XL"),
     (STOCK, "The Everest Down Jacket is in stock in size XXL [1].", "is in stock in sizes XS, S, M, L and XL"),
-    (STOCK, "In Ember, the Everest Down Jacket is in stock in size L [1].", "In Ember, the Everest Down Jacket is sold"),
+    (
+        STOCK,
+        "In Ember, the Everest Down Jacket is in stock in size L [1].",
+        "In Ember, the Everest Down Jacket is sold",
+    ),
     ("Is the Everest Down Jacket waterproof?", "Yes, it is waterproof [1].", "not waterproof"),
     ("How heavy is the Everest Down Jacket?", "It weighs 195 g [1].", "515 g"),
 ]
