@@ -53,6 +53,8 @@ def _model(settings: Settings) -> Finding:
 def _served(settings: Settings) -> str:
     headers = {"Authorization": f"Bearer {settings.openai_api_key.get_secret_value()}"}
     reply = httpx.get(f"{settings.openai_base_url}/models", headers=headers, timeout=_PROBE_TIMEOUT_S)
+    if reply.is_server_error:  # some servers can't list a model that was given as a folder
+        return f"{settings.openai_base_url} answers, but can't list its models (HTTP {reply.status_code})"
     reply.raise_for_status()
     names = [model["id"] for model in reply.json().get("data", [])]
     if settings.model not in names:

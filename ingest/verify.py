@@ -13,7 +13,7 @@ from shopbot.tables import records as records_table
 
 SAME_COSINE = 0.999
 MOST_QUERIES = 5000
-"""Self-queries a collection; larger ones are sampled at even distances. 5,000 take about 2 s."""
+"""Self-queries a collection; larger ones are sampled at even distances. 5,000 take about 3 s."""
 NEIGHBOURS = 10
 QUERIES_A_CALL = 500
 

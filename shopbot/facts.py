@@ -139,7 +139,8 @@ def effective_price(found: ProductFacts, sku: str = "") -> tuple[int | None, int
     """
     fact = found.variants.get(sku, found.own)
     if fact.price_minor is None:
-        return found.own.price_minor, fact.sale_price_minor or found.own.sale_price_minor
+        own_sale = fact.sale_price_minor is not None
+        return found.own.price_minor, fact.sale_price_minor if own_sale else found.own.sale_price_minor
     return fact.price_minor, fact.sale_price_minor
 
 

@@ -2,8 +2,7 @@
 
 Embedded, every version has a directory of its own, `<home>/index/<version_id>/`: a writer never shares one
 with a reader (Chroma: delete and upsert can make live rows unreachable #7758; a second process hangs on a
-writer's lock #7040).
-On a server, `chroma_url`, the same two collections, named after the version.
+writer's lock #7040). On a server, `chroma_url`, the same two collections, named after the version.
 
 Vectors are always passed in, so Chroma's default embedding function, which downloads a model, is never used.
 Distances are cosine, set on creation and asserted on opening: Chroma's default is L2.
@@ -35,7 +34,7 @@ IndexKind = Literal["products", "policies"]
 KINDS: tuple[IndexKind, ...] = ("products", "policies")
 METRIC: Literal["cosine"] = "cosine"
 BATCH = 1000
-"""Rows a call; below Chroma's own limit (5,461) and its server's body limit of 40 MB."""
+"""Rows a call: below Chroma's limit (5,461), and about 8 MB of JSON where they go to a server."""
 
 # Chroma's defaults (16, 100, 100) left up to 9 of 8,000 clustered vectors unreachable by their own vector;
 # these left none, at 0.3 ms a query. Hundreds of equal vectors defeat any setting: hence one a text (twins).

@@ -64,7 +64,7 @@ def search_policies(
     third exemplar held out (three folds), on Cairn's 82 sections:
 
         best single vector                    89 %,  99 %   47 %, 74 %
-        the same, fused with BM25 by rank     94 %, 100 %   50 %, 78 %
+        the same, fused with BM25 by rank     94 %, 100 %   50 %, 79 %
         this score                            95 %, 100 %   64 %, 86 %
     """
     vectors = version.policy_vectors

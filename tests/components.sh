@@ -2,14 +2,23 @@
 # Bring in what the tests need beyond Python packages, and say loudly what could not be had.
 # The tests themselves fail, and do not skip, where a component is missing.
 set -u
-if [ -n "${SHOPBOT_CHROMIUM:-}" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then
-    exit 0
-fi
+
+has_chromium() { [ -n "${SHOPBOT_CHROMIUM:-}" ] || command -v chromium || command -v chromium-browser || command -v google-chrome; }
+has_postgres() { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; }
+
+missing=""
+has_chromium >/dev/null 2>&1 || missing="$missing chromium"
+has_postgres >/dev/null 2>&1 || missing="$missing postgresql"
+[ -z "$missing" ] && exit 0
+
 if command -v apt-get >/dev/null; then
     as_root=""
     [ "$(id -u)" = 0 ] || as_root="sudo"
-    echo "installing chromium for the browser tests ..."
-    { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends chromium; } >/dev/null && exit 0
+    echo "installing$missing for the tests ..."
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086
+    { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends $missing; } >/dev/null
 fi
-echo "!!! Chromium could not be installed: the browser tests are going to FAIL." >&2
-echo "!!! Install Chromium or Chrome by hand, or point SHOPBOT_CHROMIUM at its executable." >&2
+has_chromium >/dev/null 2>&1 || echo "!!! No Chromium: the browser tests are going to FAIL. Install it, or set SHOPBOT_CHROMIUM." >&2
+has_postgres >/dev/null 2>&1 || echo "!!! No Postgres server: its tests are going to FAIL. Install PostgreSQL." >&2
+exit 0

@@ -63,9 +63,9 @@ def _product(services: Services, citation: Citation, records: Records, product_p
     config = services.store.shop.config
     if citation.kind == "fact":
         price_and_stock(product, facts, config)
-        if citation.as_of and facts and facts.as_of > citation.as_of:
+        if citation.as_of and facts and citation.as_of not in (facts.price_as_of, facts.stock_as_of):
             then = render.plain(render.as_of(citation.as_of, config))
-            st.caption(f"The answer was written with price and stock {then}.")
+            st.caption(f"These have changed: the answer was written with what was known {then}.")
         variants(product, facts, config)
     else:
         st.text(product.description)
@@ -107,7 +107,7 @@ def picture(services: Services, product: Product, width: int) -> None:
 def price_and_stock(product: Product, facts: ProductFacts | None, config: ShopConfig) -> None:
     stock = render.stock_of(product, facts)
     st.markdown(f"{render.price_line(render.price_of(facts, config.locale))}  {stock.badge}")
-    details = [stock.detail, render.as_of(facts.as_of, config) if facts else ""]
+    details = [stock.detail, render.as_of_line(facts, config) if facts else ""]
     st.caption(" · ".join(render.plain(detail) for detail in details if detail))
 
 

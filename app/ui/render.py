@@ -184,7 +184,7 @@ def stock_of(product: Product, facts: ProductFacts | None) -> Stock:
     """Sum up a product's stock; a size or colour counts as available if any variant of it is."""
     if facts is None:
         return Stock(None)
-    if not facts.variants or not product.variants:
+    if not product.variants or not facts.is_stock_by_variant:
         return Stock(_is_available(facts.stock))
     states = [_is_available(facts.stock_of(variant.sku)) for variant in product.variants]
     if True not in states:
@@ -213,6 +213,12 @@ def stock_text(count: int | None) -> str:
     if count is None:
         return "To be confirmed"
     return f"{count} in stock" if count else "Sold out"
+
+
+def as_of_line(facts: ProductFacts, config: ShopConfig) -> str:
+    """Say when price and stock were confirmed: together, or each if that was not at the same time."""
+    price, stock = as_of(facts.price_as_of, config), as_of(facts.stock_as_of, config)
+    return price if price == stock else f"price {price}, stock {stock}"
 
 
 def as_of(moment: datetime, config: ShopConfig) -> str:

@@ -144,12 +144,14 @@ def repeat_facts(messages: list[dict[str, Any]]) -> str:
 def slow_model() -> Iterator[FakeOpenAIServer]:
     """A model server that writes a few words a second, and nothing but facts."""
     with FakeOpenAIServer(repeat_facts) as model:
-        model.token_delay_s = 0.12
+        model.token_delay_s = 0.08
         yield model
 
 
 @pytest.fixture(scope="session")
-def slow_server(slow_model: FakeOpenAIServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def slow_server(
+    slow_model: FakeOpenAIServer, cairn_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """The application in front of the slow model: there is time to do something in the middle of an answer."""
     settings = {
         "SHOPBOT_ENGINE": "openai",
@@ -158,7 +160,9 @@ def slow_server(slow_model: FakeOpenAIServer, tmp_path_factory: pytest.TempPathF
         "SHOPBOT_MODEL_FIRST_TOKEN_TIMEOUT_S": "20",
         "SHOPBOT_MODEL_STALL_TIMEOUT_S": "20",
     }
-    with shopbot(tmp_path_factory.mktemp("slow"), **settings) as server:
+    folder = tmp_path_factory.mktemp("slow")
+    shutil.copytree(cairn_home, folder / "home")
+    with shopbot(folder, **settings) as server:
         yield server
 
 
@@ -171,6 +175,17 @@ def chromium_path() -> str:
             "or point SHOPBOT_CHROMIUM at its executable"
         )
     return found
+
+
+@pytest.fixture(scope="session")
+def text_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Streamlit alone, showing `hostile_page.py`."""
+    port = free_port()
+    options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
+    options += ["--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
+    start = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).parent / "hostile_page.py"), *options]
+    with serving(tmp_path_factory.mktemp("text"), start, "/_stcore/health", port) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def test_a_price_is_answered_from_the_live_record_with_source_card_and_thumb(pag
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
 
-    answer.get_by_role("button", name="Thumbs up").click()
+    answer.get_by_role("radio", name="Thumbs up").click()
     expect(answer.get_by_text("Thank you, noted.")).to_be_visible()
     assert server.conversation(page)[0]["thumb"] == "up"
 

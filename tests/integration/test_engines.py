@@ -217,11 +217,6 @@ def test_a_whole_model_file_can_be_named(openvino_model: ServedModel) -> None:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def transformers_model(cache: Path) -> ServedModel:
     """Convert the packaged model, which takes 20 s, and load it in bfloat16."""
     model = build_served_model(settings(engine="transformers", cache=cache))

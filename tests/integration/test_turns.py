@@ -6,7 +6,7 @@ The model is scripted, from well-behaved to hostile; one sample at the end asks 
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ from langchain_core.messages import BaseMessage
 from sqlalchemy import func, select
 
 from app.wiring import Services, ingest_feed
-from graph.turn import TurnResult
+from graph.build import run_turn
+from graph.turn import Message, TurnRequest, TurnResult
 from shopbot.chat_models import build_served_model, warm_up
 from shopbot.facts import parse_facts
 from shopbot.settings import Settings
@@ -176,11 +177,24 @@ def test_a_lie_beside_a_truth_is_cut_out(assistant: Any) -> None:
 def test_what_the_model_leaves_out_the_record_adds(assistant: Any) -> None:
     """Two facts asked, one told: the other comes from the record, and the share of the model is one half."""
     asked = assistant("The Everest Down Jacket costs $349.00 [1].")
-    result = asked.ask("What does the Everest Down Jacket cost and what does it weigh?")
+    result = asked.ask("What are the price and the weight of the Everest Down Jacket?")
     assert "$349.00" in result.answer
     assert "515 g" in result.answer
     assert asked.authors == ["model", "record"]
     assert (result.verdict, result.model_share) == ("repaired", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("What does the Everest Down Jacket cost and what does it weigh?", ["$349.00", "515 g"]),
+        ("Is the Everest Down Jacket waterproof and how much is it?", ["not waterproof", "$349.00"]),
+        ("Price and stock of the Everest Down Jacket, please", ["$349.00", "in stock"]),
+    ],
+)
+def test_a_question_for_two_facts_gets_both(question: str, values: Sequence[str], assistant: Any) -> None:
+    answer = assistant().ask(question).answer
+    assert [value for value in values if value not in answer] == []
 
 
 @pytest.mark.parametrize("question", [PRICE, "Tell me about the Everest Down Jacket.", STOCK])
@@ -420,9 +434,6 @@ def test_the_parts_of_a_turn_take_no_longer_than_the_whole(assistant: Any) -> No
 def test_a_cancelled_turn_ends_with_what_was_shown(assistant: Any) -> None:
     asked = assistant("The Everest Down Jacket costs $349.00 [1]. It weighs 515 g [1].")
     asked.model.hang_at_token = 8
-    from graph.build import run_turn
-    from graph.turn import Message, TurnRequest
-
     cancelled = threading.Event()
 
     def listener(event: dict[str, Any]) -> None:
@@ -468,6 +479,3 @@ def test_with_the_real_model_the_answer_is_right_whoever_wrote_it(
     if asked.events and result.product_ids and expected.startswith("$"):
         assert (result.tokens.prompt or 0) > 100
         assert (result.tokens.answer or 0) > 3
-
-
-Reply = Callable[[Sequence[BaseMessage]], str]

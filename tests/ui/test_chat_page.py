@@ -222,7 +222,7 @@ def test_a_source_opens_with_price_and_stock_as_they_are_now(page: AppTest, serv
     services.store.facts = cast(Any, FakeFacts(an_hour_later(facts_of(GUST, price=5500, stock=0))))
     page.button("source-run-1-1").click().run()
     assert "**€55\\.00**  :red-badge[Sold out]" in texts(page)
-    assert "The answer was written with price and stock as of Jan 15" in texts(page)
+    assert "the answer was written with what was known as of Jan 15" in texts(page)
 
 
 def an_hour_later(facts: ProductFacts) -> ProductFacts:

@@ -1,7 +1,7 @@
 """What the pages show, as pure functions; the browser tests hold the escaping against the real front end."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -178,6 +178,21 @@ def test_stock_without_facts_is_unknown() -> None:
 )
 def test_as_of_is_said_in_the_time_zone_of_the_shop(moment: datetime, text: str) -> None:
     assert render.as_of(moment, CONFIG).replace("\u202f", " ") == text
+
+
+def test_price_and_stock_confirmed_at_different_times_say_so() -> None:
+    facts = facts_of(GUST)
+    assert render.as_of_line(facts, CONFIG) == render.as_of(NOW, CONFIG)
+    own = facts.own.model_copy(update={"price_as_of": NOW + timedelta(days=1)})
+    line = render.as_of_line(facts.model_copy(update={"own": own}), CONFIG)
+    assert "price as of Jan 16" in line
+    assert "stock as of Jan 15" in line
+
+
+def test_stock_known_only_for_the_whole_product_names_no_sizes() -> None:
+    facts = facts_of(GUST)
+    own = facts.own.model_copy(update={"stock": 7, "stock_as_of": NOW + timedelta(days=1)})
+    assert render.stock_of(GUST, facts.model_copy(update={"own": own})) == render.Stock(True)
 
 
 @pytest.mark.parametrize(
