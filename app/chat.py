@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Literal
 
 from langgraph.graph.state import CompiledStateGraph
@@ -60,6 +61,7 @@ class ChatService:
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="run")
         self._cancels: dict[str, threading.Event] = {}
         self._changed = threading.Condition()
+        self._changes = 0
         self._starting = threading.Lock()
 
     def recover(self) -> None:
@@ -119,39 +121,46 @@ class ChatService:
         return messages
 
     def _work(self, run_id: str, request: TurnRequest) -> None:
-        sequence = iter(range(1, 1_000_000))
+        sequence = count(1)
+
+        def listener(event: Event) -> None:
+            if event["kind"] != "done":
+                self._record(run_id, next(sequence), event)
+
         try:
-            listener = lambda event: self._record(run_id, next(sequence), event)  # noqa: E731
             result = run_turn(self._graph, self._deps, request, listener, self._cancels[run_id])
-            self._finish(run_id, "stopped" if result.stopped else "done", result)
+            last = {"kind": "done", "result": result.model_dump(mode="json")}
+            self._finish(run_id, next(sequence), last, "stopped" if result.stopped else "done")
         except Exception as error:
-            if not isinstance(error, ShopbotError):
+            if isinstance(error, ShopbotError):
+                message = str(error)
+            else:
                 log.exception("run %s failed", run_id)
-            message = (
-                str(error) if isinstance(error, ShopbotError) else "something went wrong on our side; please try again"
-            )
-            self._record(run_id, next(sequence), {"kind": "error", "type": type(error).__name__, "message": message})
-            self._finish(run_id, "failed", None)
+                message = "something went wrong on our side; please try again"
+            last = {"kind": "error", "type": type(error).__name__, "message": message}
+            self._finish(run_id, next(sequence), last, "failed")
 
     def _record(self, run_id: str, seq: int, event: Event) -> None:
         with self._database.begin() as connection:
-            connection.execute(
-                insert(run_events).values(
-                    run_id=run_id, seq=seq, kind=event["kind"], payload=event, at=self._deps.clock()
-                )
-            )
+            self._insert(run_id, seq, event, connection)
         self._notify()
 
-    def _finish(self, run_id: str, state: RunState, result: TurnResult | None) -> None:
-        payload = result.model_dump(mode="json") if result else None
+    def _insert(self, run_id: str, seq: int, event: Event, connection: Connection) -> None:
+        values = {"run_id": run_id, "seq": seq, "kind": event["kind"], "payload": event, "at": self._deps.clock()}
+        connection.execute(insert(run_events).values(**values))
+
+    def _finish(self, run_id: str, seq: int, last: Event, state: RunState) -> None:
+        """Write the last event and the run's end together: who reads the one may rely on the other."""
         with self._database.begin() as connection:
-            values = {"state": state, "result": payload, "finished_at": self._deps.clock()}
+            self._insert(run_id, seq, last, connection)
+            values = {"state": state, "result": last.get("result"), "finished_at": self._deps.clock()}
             connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
         self._cancels.pop(run_id, None)
         self._notify()
 
     def _notify(self) -> None:
         with self._changed:
+            self._changes += 1
             self._changed.notify_all()
 
     def stop(self, run_id: str) -> None:
@@ -161,16 +170,23 @@ class ChatService:
             cancel.set()
 
     def events(self, run_id: str, after: int = 0, poll_s: float = 1.0) -> Iterator[tuple[int, Event]]:
-        """Yield (seq, event) after the given seq, waiting for new ones until the run has ended."""
+        """Yield (seq, event) after the given seq, waiting for new ones until the run has ended.
+
+        `poll_s` is for what another process changes; changes of this one wake it, also those made while it looks.
+        """
         while True:
+            changes = self._changes
             state = self._state(run_id)
             for seq, event in self._events_after(run_id, after):
                 after = seq
                 yield seq, event
             if state != "running":
                 return
-            with self._changed:
-                self._changed.wait(poll_s)
+            self._wait_for_change(changes, poll_s)
+
+    def _wait_for_change(self, since: int, limit_s: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._changes != since, limit_s)
 
     def _state(self, run_id: str) -> RunState:
         with self._database.connect() as connection:

@@ -213,3 +213,9 @@ def test_a_broken_query_is_an_error_in_its_place(assistant: Any, tmp_path: Path)
     assert "results" in rows[2]  # numbers are taken as text, as with ids
     assert rows[3]["results"] == []
     assert failed == 1
+
+
+def test_a_query_of_broken_text_fails_its_line_at_most(assistant: Any, tmp_path: Path) -> None:
+    _, (broken, whole) = searched(assistant, tmp_path, 3, '{"id": 1, "query": "\\ud800"}', '{"id": 2, "query": "tent"}')
+    assert "results" in broken or broken["error"]["type"] == "InputError"
+    assert len(whole["results"]) == 3

@@ -28,7 +28,8 @@ from tests.integration.test_ingest import Home, found, open_home
 pytest.importorskip("psycopg", reason="the postgres extra is not installed")
 
 START_TIMEOUT_S = 30
-POSTGRES = shutil.which("postgres")
+# Debian keeps its server programs off the path.
+POSTGRES = shutil.which("postgres") or max(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")), default=None)
 # Postgres refuses to run as root, which tests in a container often do.
 SERVER_USER = {"user": "postgres"} if os.geteuid() == 0 else {}
 
