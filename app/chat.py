@@ -21,6 +21,7 @@ from graph.build import run_turn
 from graph.deps import Deps, Turn
 from graph.state import State
 from graph.turn import Message, TurnRequest, TurnResult
+from shopbot.database import writing
 from shopbot.errors import InputError, RecordNotFound, ShopbotError
 from shopbot.tables import conversations, feedback, run_events, runs
 
@@ -66,7 +67,7 @@ class ChatService:
 
     def recover(self) -> None:
         """After a start: end the runs that a dead process left open, and drop conversations past their keeping time."""
-        with self._database.begin() as connection:
+        with writing(self._database) as connection:
             connection.execute(update(runs).where(runs.c.state == "running").values(state="interrupted"))
             old = select(conversations.c.id).where(
                 conversations.c.created_at < self._deps.clock() - timedelta(days=TRANSCRIPT_DAYS)
@@ -88,7 +89,7 @@ class ChatService:
         Raises RecordNotFound for an unknown conversation, InputError while an answer in it is still being written.
         """
         run_id = secrets.token_urlsafe(12)
-        with self._starting, self._database.begin() as connection:
+        with self._starting, writing(self._database) as connection:
             conversation_id = self._conversation(conversation_id, connection)
             history = self._history(conversation_id, connection)
             request = TurnRequest(messages=(*history, Message(role="user", content=text)), arm=arm)
@@ -141,7 +142,7 @@ class ChatService:
             self._finish(run_id, next(sequence), last, "failed")
 
     def _record(self, run_id: str, seq: int, event: Event) -> None:
-        with self._database.begin() as connection:
+        with writing(self._database) as connection:
             self._insert(run_id, seq, event, connection)
         self._notify()
 
@@ -151,7 +152,7 @@ class ChatService:
 
     def _finish(self, run_id: str, seq: int, last: Event, state: RunState) -> None:
         """Write the last event and the run's end together: who reads the one may rely on the other."""
-        with self._database.begin() as connection:
+        with writing(self._database) as connection:
             self._insert(run_id, seq, last, connection)
             values = {"state": state, "result": last.get("result"), "finished_at": self._deps.clock()}
             connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
@@ -229,7 +230,7 @@ class ChatService:
     def rate(self, run_id: str, thumb: Literal["up", "down"], comment: str | None = None) -> None:
         """Keep a customer's thumb on an answer; a second one replaces the first."""
         self._state(run_id)
-        with self._database.begin() as connection:
+        with writing(self._database) as connection:
             connection.execute(delete(feedback).where(feedback.c.run_id == run_id))
             values = {"run_id": run_id, "thumb": thumb, "comment": comment, "at": self._deps.clock()}
             connection.execute(insert(feedback).values(id=secrets.token_urlsafe(12), **values))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from app.chat import ChatService
 from graph.build import build_graph
-from graph.deps import Deps, Turn
+from graph.deps import Deps, Turn, check_material
 from graph.routing import Route, Router
 from graph.state import State
 from ingest.pipeline import IngestReport, ingest, initialise_home
@@ -20,6 +20,7 @@ from shopbot.database import open_database, utc_now
 from shopbot.embedding import Embedder, load_embedder
 from shopbot.facts import Facts
 from shopbot.index import IndexLocation
+from shopbot.orders import seed_orders
 from shopbot.prompts import load_prompt
 from shopbot.search import FusionWeights
 from shopbot.settings import Settings
@@ -72,7 +73,8 @@ def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
 
 
 def initialise(store: Store, progress: Progress) -> None:
-    """Publish the shop's own catalog in a home where nothing has been published yet."""
+    """Publish the shop's own catalog, and take over its sample orders, in a home that has none yet."""
+    seed_orders(store.database, store.shop.customers, store.shop.orders)
     initialise_home(store.shop, store.database, store.embedder, store.location, progress)
 
 
@@ -96,6 +98,7 @@ def open_services(settings: Settings, progress: Progress) -> Services:
 def wire(store: Store, model: ServedModel) -> Services:
     """Put a store and a model together; whatever keeps the protocol fits."""
     settings = store.settings
+    check_material(store.shop)
     deps = Deps(
         shop=store.shop,
         catalog=store.catalog,

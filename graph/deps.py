@@ -10,10 +10,52 @@ from graph.routing import Router
 from shopbot.catalog import Catalog, CatalogVersion
 from shopbot.chat_models import ServedModel
 from shopbot.embedding import Embedder
+from shopbot.errors import ConfigError
 from shopbot.facts import Facts
 from shopbot.prompts import RolePrompt
 from shopbot.search import FusionWeights
 from shopbot.shop import Shop
+
+# Every phrase that the workflow says in the shop's words, with the placeholders that it fills in beside the shop's.
+PHRASES: dict[str, tuple[str, ...]] = {
+    "empty": (),
+    "too_long": ("length", "limit"),
+    "unclear": (),
+    "language": (),
+    "other": (),
+    "greeting": (),
+    "thanks": (),
+    "identity": (),
+    "human": (),
+    "contact": (),
+    "sign_in": (),
+    "unknown_attribute": ("product", "words"),
+    "unknown_product": ("words",),
+    "closest": (),
+    "found": (),
+    "which_one": (),
+    "unknown_policy": (),
+    "reduced_mode": (),
+}
+
+
+def check_material(shop: Shop) -> None:
+    """Raise ConfigError for a phrase or a route that the workflow needs and the shop's folder does not have."""
+    problems = [f"routes.yaml has no utterances for '{route}'" for route in Route if not shop.routes.get(route.value)]
+    for name, filled_in in PHRASES.items():
+        try:
+            shop.phrases[name].format(**shop_words(shop), **dict.fromkeys(filled_in, ""))
+        except KeyError as error:
+            missing = "is missing" if name not in shop.phrases else f"uses an unknown placeholder {{{error.args[0]}}}"
+            problems.append(f"phrases.yaml: '{name}' {missing}")
+    if problems:
+        raise ConfigError(f"{shop.folder}: {'; '.join(problems)}")
+
+
+def shop_words(shop: Shop) -> dict[str, str]:
+    """What every phrase may use: {shop}, {assistant}, {email}, {phone}, {hours}."""
+    config = shop.config
+    return {"shop": config.name, "assistant": config.assistant_name, **config.contact.model_dump()}
 
 
 @dataclass
@@ -59,9 +101,4 @@ class Turn:
     def phrase(self, name: str, **values: object) -> str:
         """A sentence in the shop's own words, from its phrases file."""
         shop = self.deps.shop
-        known = {
-            "shop": shop.config.name,
-            "assistant": shop.config.assistant_name,
-            **shop.config.contact.model_dump(),
-        }
-        return shop.phrases[name].format(**known, **values)
+        return shop.phrases[name].format(**shop_words(shop), **values)

@@ -114,6 +114,14 @@ class Shop(Frozen):
         return self.folder / "catalog.jsonl"
 
     @property
+    def customers(self) -> Path:
+        return self.folder / "customers.jsonl"
+
+    @property
+    def orders(self) -> Path:
+        return self.folder / "orders.jsonl"
+
+    @property
     def pictures(self) -> Path:
         return self.folder / "pictures"
 

@@ -100,9 +100,7 @@ def _make_transformers(settings: Settings, progress: Progress) -> "BaseChatModel
 
 def _make_openai(settings: Settings, progress: Progress) -> "BaseChatModel":
     if not settings.openai_base_url:
-        raise ConfigError(
-            "SHOPBOT_ENGINE=openai needs SHOPBOT_OPENAI_BASE_URL, e.g. http://localhost:8000/v1"
-        )
+        raise ConfigError("SHOPBOT_ENGINE=openai needs SHOPBOT_OPENAI_BASE_URL, e.g. http://localhost:8000/v1")
     if urlsplit(settings.openai_base_url).scheme not in ("http", "https"):
         raise ConfigError(f"SHOPBOT_OPENAI_BASE_URL={settings.openai_base_url}: not an http(s) address")
     from langchain_openai import ChatOpenAI

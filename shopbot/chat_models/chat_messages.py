@@ -10,9 +10,7 @@ _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 _CONTROL_TOKEN = re.compile(r"<\|([^\s|<>]{1,40})\|>")
 
 
-def to_role_dicts(
-    messages: Sequence[BaseMessage], control_tokens: Iterable[str] = ()
-) -> list[dict[str, str]]:
+def to_role_dicts(messages: Sequence[BaseMessage], control_tokens: Iterable[str] = ()) -> list[dict[str, str]]:
     """Convert messages for a chat template, with control tokens in their text disarmed.
 
     Raises ValueError for a message that has no place in the templates (a tool's result).

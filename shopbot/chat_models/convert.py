@@ -45,9 +45,7 @@ def _convert(gguf: Path, folder: Path, progress: Progress) -> None:
 
     progress(f"Dequantising {gguf.name} (once; about 20 s)")
     with no_progress_bars():
-        quantised = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, dtype=torch.float32
-        )
+        quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         progress(f"Writing {folder}")
         _without_quantisation(quantised).save_pretrained(folder)

@@ -67,9 +67,7 @@ class TransformersChatModel(BaseChatModel):
         """
         with self._tokenizer_lock:
             if self.tokenizer.chat_template is None:
-                raise ModelError(
-                    f"{self.tokenizer.name_or_path} has no chat template; take an instruct model"
-                )
+                raise ModelError(f"{self.tokenizer.name_or_path} has no chat template; take an instruct model")
             dicts = to_role_dicts(messages, self.tokenizer.all_special_tokens)
             return self.tokenizer.apply_chat_template(
                 dicts, add_generation_prompt=True, return_tensors="pt", return_dict=True

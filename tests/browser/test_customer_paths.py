@@ -62,7 +62,6 @@ def test_a_price_is_answered_from_the_live_record_with_source_card_and_thumb(pag
     expect(card).to_contain_text(price)
     expect(card).to_contain_text(re.compile(r"as of \w+ \d+, \d{4}, \d+:\d\d [AP]M M[SD]T"))
     expect(card.get_by_role("img", name="Drawing of the Everest Down Jacket")).to_be_visible()
-    take_screenshot(page, "chat.png")
 
     answer.get_by_role("button", name="Everest Down Jacket").click()
     dialog = page.get_by_role("dialog")
@@ -76,7 +75,20 @@ def test_a_price_is_answered_from_the_live_record_with_source_card_and_thumb(pag
     assert server.conversation(page)[0]["thumb"] == "up"
 
 
-def test_the_page_follows_a_price_that_changes(page: Page, server: Server) -> None:
+def test_a_conversation_goes_on_and_every_answer_has_its_own_sources(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    ask(page, PRICE)
+    answer = wait_for_answer(page)
+    answer.get_by_role("radio", name="Thumbs up").click()
+    expect(answer.get_by_text("Thank you, noted.")).to_be_visible()
+    ask(page, "When is shipping free?")
+    expect(wait_for_answer(page, 2)).to_contain_text("$75")
+    expect(answers(page).nth(1).get_by_role("button", name="Everest Down Jacket")).to_be_visible()
+    expect(answers(page).nth(2).get_by_role("button", name="1 ")).to_be_visible()
+    take_screenshot(page, "chat.png")
+
+
+def test_the_product_page_shows_the_live_record_and_leads_back(page: Page, server: Server) -> None:
     page.goto(server.url)
     ask(page, PRICE)
     wait_for_answer(page)

@@ -24,7 +24,7 @@ def test_an_open_sentence_is_held_until_what_follows_shows_its_end() -> None:
 
 def test_a_citation_after_the_full_stop_stays_with_its_sentence() -> None:
     done, rest = completed_sentences("It weighs 480 g. [1] And")
-    assert done + [rest] == ["It weighs 480 g [1].", "And"]
+    assert [*done, rest] == ["It weighs 480 g [1].", "And"]
 
 
 def test_numbers_are_equal_however_they_are_written() -> None:
