@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from graph.lexicon import Lexicon
-from graph.routing import Router
+from graph.routing import Route, Router
 from shopbot.catalog import Catalog, CatalogVersion
 from shopbot.chat_models import ServedModel
 from shopbot.embedding import Embedder

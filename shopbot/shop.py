@@ -6,9 +6,11 @@ policies/questions.yaml section id -> questions that customers ask about it
 size_guides/*.md        as policies; optional
 voice.md                how the shop sounds
 promotions.yaml         dated offers
-routes.yaml             example utterances for the router; optional
-phrases.yaml            the assistant's fixed phrases, with {placeholders}; optional
+routes.yaml             example utterances for the router
+phrases.yaml            the assistant's fixed phrases, with {placeholders}
 catalog.jsonl           the catalog feed
+customers.jsonl         sample customers, and
+orders.jsonl            their orders; both optional
 pictures/
 """
 
