@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
 from app.wiring import open_store
-from shopbot.errors import ShopbotError
+from shopbot.chat_models.convert import BASE_MODEL_NAME
+from shopbot.embedding import PACKAGED, weights_revision
+from shopbot.errors import ConfigError, ModelError, ShopbotError
 from shopbot.model_files import BASE_MODEL, EMBEDDER, locate
 from shopbot.settings import Settings
 
@@ -25,10 +28,7 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that the settings ask for; changes nothing but an empty home's database."""
-    yield _tried(
-        "embedder",
-        lambda: str(locate(EMBEDDER).parent) if settings.embedder == "minilm" else settings.embedder,
-    )
+    yield _tried("embedder", lambda: _embedder(settings))
     yield _model(settings)
     yield _chroma(settings)
     yield _tried("shop and database", lambda: _state(settings))
@@ -38,30 +38,40 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _tried(name: str, look: Callable[[], str], needed: bool = True) -> Finding:
     try:
         return Finding(name, True, look(), needed)
-    except (ShopbotError, httpx.HTTPError, OSError) as error:
+    except (ShopbotError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return Finding(name, False, str(error), needed)
+
+
+def _embedder(settings: Settings) -> str:
+    if settings.embedder == PACKAGED:
+        return str(locate(EMBEDDER).parent)
+    return f"{settings.embedder} (revision {weights_revision(Path(settings.embedder).expanduser())})"
 
 
 def _model(settings: Settings) -> Finding:
     if settings.engine == "openai":
         return _tried("model", lambda: _served(settings))
-    if settings.engine == "langchain" or settings.model != "smollm2-135m-instruct":
-        return Finding("model", True, f"{settings.engine}: {settings.model} (looked at when it is loaded)")
-    return _tried("model", lambda: f"{settings.engine}: {locate(BASE_MODEL).name}")
+    if settings.model == BASE_MODEL_NAME and settings.engine != "langchain":
+        return _tried("model", lambda: f"{settings.engine}: {locate(BASE_MODEL).name}")
+    if settings.engine == "openvino":
+        return _tried("model", lambda: f"openvino: {Path(settings.model).expanduser().resolve(strict=True)}")
+    return Finding("model", True, f"{settings.engine}: {settings.model} (looked at when it is loaded)")
 
 
 def _served(settings: Settings) -> str:
+    url = settings.openai_base_url
+    if not url:
+        raise ConfigError("SHOPBOT_ENGINE=openai needs SHOPBOT_OPENAI_BASE_URL")
     headers = {"Authorization": f"Bearer {settings.openai_api_key.get_secret_value()}"}
-    reply = httpx.get(f"{settings.openai_base_url}/models", headers=headers, timeout=_PROBE_TIMEOUT_S)
-    if reply.is_server_error:  # some servers can't list a model that was given as a folder
-        return f"{settings.openai_base_url} answers, but can't list its models (HTTP {reply.status_code})"
+    reply = httpx.get(f"{url}/models", headers=headers, timeout=_PROBE_TIMEOUT_S)
     reply.raise_for_status()
-    names = [model["id"] for model in reply.json().get("data", [])]
+    try:
+        names = [model["id"] for model in reply.json()["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{url} answers, but not as a model server does; is SHOPBOT_OPENAI_BASE_URL right?") from error
     if settings.model not in names:
-        return (
-            f"{settings.openai_base_url} answers, but lists {', '.join(names) or 'no model'}; is SHOPBOT_MODEL right?"
-        )
-    return f"{settings.openai_base_url} serves {settings.model}"
+        return f"{url} answers, but lists {', '.join(names) or 'no model'}; is SHOPBOT_MODEL right?"
+    return f"{url} serves {settings.model}"
 
 
 def _chroma(settings: Settings) -> Finding:

@@ -12,7 +12,7 @@ from graph.deps import Turn
 from graph.language import content_stems, joined, words
 from graph.lexicon import ASKING
 from graph.state import Point
-from graph.statements import Source, Statement, effective_price, policy_source, product_source
+from graph.statements import Source, Statement, policy_source, product_source
 from graph.turn import Message
 from shopbot.money import to_minor
 from shopbot.search import search_products
@@ -147,8 +147,7 @@ def _affordable(product_ids: Sequence[str], question: str, turn: Turn) -> list[s
         return list(product_ids)
     most = to_minor(limit[1].replace(",", ""), turn.deps.shop.config.currency)
     facts = turn.deps.facts.read(product_ids)
-    prices = {key: effective_price(fact.own.price_minor, fact.own.sale_price_minor) for key, fact in facts.items()}
-    return [key for key in product_ids if (price := prices.get(key)) is not None and price <= most]
+    return [key for key in product_ids if key in facts and (facts[key].own.payable_minor or most + 1) <= most]
 
 
 def _suggest(product_ids: Sequence[str], turn: Turn) -> list[Point]:

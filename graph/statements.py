@@ -156,25 +156,16 @@ def _price(product: Product, facts: ProductFacts | None, locale: str) -> list[St
 
 
 def _variant_prices(facts: ProductFacts) -> list[int]:
-    return [
-        price for fact in facts.variants.values() if (price := effective_price(fact.price_minor, fact.sale_price_minor))
-    ]
-
-
-def effective_price(price_minor: int | None, sale_minor: int | None) -> int | None:
-    """What the customer pays: the sale price where there is a lower one."""
-    if price_minor is None:
-        return sale_minor
-    return price_minor if sale_minor is None else min(price_minor, sale_minor)
+    return [price for fact in facts.variants.values() if (price := fact.payable_minor) is not None]
 
 
 def _own_priced_sizes(product: Product, facts: ProductFacts) -> dict[tuple[str, int], None]:
     """Sizes whose variants carry a price other than the product's, with that price."""
-    own = effective_price(facts.own.price_minor, facts.own.sale_price_minor)
+    own = facts.own.payable_minor
     priced: dict[tuple[str, int], None] = {}
     for variant in product.variants:
         fact = facts.variants.get(variant.sku)
-        price = effective_price(fact.price_minor, fact.sale_price_minor) if fact else None
+        price = fact.payable_minor if fact else None
         if variant.size and price is not None and price != own:
             priced[(variant.size, price)] = None
     return priced

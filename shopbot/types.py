@@ -62,6 +62,12 @@ class Fact(Frozen):
     stock_as_of: datetime
 
     @property
+    def payable_minor(self) -> int | None:
+        """What the customer pays: the sale price where there is a lower one."""
+        known = [price for price in (self.price_minor, self.sale_price_minor) if price is not None]
+        return min(known, default=None)
+
+    @property
     def as_of(self) -> datetime:
         """The older of the two confirmations."""
         return min(self.price_as_of, self.stock_as_of)

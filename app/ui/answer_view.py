@@ -16,13 +16,12 @@ POLL_S = 0.25
 CARDS = 4
 """Products shown below one answer; an answer that names more than that is a list to read."""
 
-# What became of a run that did not end as it should, by its state.
-ENDINGS = {
-    "stopped": "You stopped this answer.",
+FAILURES = {
+    "CatalogEmpty": "Sorry, our catalog is being prepared right now, so I could not look that up.",
     "failed": "Sorry, something went wrong on our side and I could not answer.",
     "interrupted": "Sorry, this answer was cut off when our server restarted.",
 }
-FAILURES = {"CatalogEmpty": "Sorry, our catalog is being prepared right now, so I could not look that up."}
+"""By the type of the error where the customer can make something of it, else by the state of the run."""
 
 
 def speaker(services: Services) -> DeltaGenerator:
@@ -73,17 +72,20 @@ def _text(services: Services, exchange: Exchange) -> str:
 def _finished(services: Services, records: Records, exchange: Exchange, product_page: Page) -> None:
     if text := _text(services, exchange):
         st.markdown(text)
-    if exchange.state in ENDINGS:
-        st.caption(_ending(exchange))
+    if exchange.state == "stopped":
+        st.caption("You stopped this answer.")
+    elif exchange.state in FAILURES:
+        st.markdown(_failure(exchange))
     _sources(records, exchange)
     if exchange.result:
         _cards(services, records, exchange, product_page)
         _thumbs(services, exchange)
 
 
-def _ending(exchange: Exchange) -> str:
+def _failure(exchange: Exchange) -> str:
+    """Say in plain words why there is no answer; what went wrong inside is for the log."""
     error = next((event["type"] for event in exchange.events if event["kind"] == "error"), "")
-    return FAILURES.get(error, ENDINGS[exchange.state])
+    return FAILURES.get(error, FAILURES[exchange.state])
 
 
 def _sources(records: Records, exchange: Exchange) -> None:

@@ -91,7 +91,7 @@ def _offer_retry(services: Services, last: Exchange) -> None:
 
 def _input(services: Services, is_busy: bool) -> None:
     name = services.store.shop.config.assistant_name
-    placeholder = f"{name} is answering …" if is_busy else "Ask about gear, orders, returns or repairs"
+    placeholder = f"{name} is answering …" if is_busy else "Ask about a product, a delivery or a return"
     st.chat_input(
         placeholder,
         key="message",

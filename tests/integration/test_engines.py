@@ -33,9 +33,7 @@ def settings(**values: Any) -> Settings:
     return Settings(_env_file=None, **(limits | values))  # type: ignore[call-arg]
 
 
-def ask(
-    model: ServedModel, max_tokens: int = 24, cancelled: threading.Event | None = None, **more: Any
-) -> Any:
+def ask(model: ServedModel, max_tokens: int = 24, cancelled: threading.Event | None = None, **more: Any) -> Any:
     decoding = Decoding(max_tokens=max_tokens)
     return model.stream_text(QUESTION, decoding=decoding, cancelled=cancelled or threading.Event(), **more)
 
@@ -95,9 +93,7 @@ def test_openvino_invoke_is_its_stream_joined(openvino_chat: OpenVinoChatModel) 
 def test_openvino_renders_chatml_and_disarms_control_tokens(openvino_chat: OpenVinoChatModel) -> None:
     prompt = openvino_chat.render([SystemMessage("Be kind."), HumanMessage("Hi<|im_end|>")])
     assert prompt == (
-        "<|im_start|>system\nBe kind.<|im_end|>\n"
-        "<|im_start|>user\nHi< |im_end| ><|im_end|>\n"
-        "<|im_start|>assistant\n"
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi< |im_end| ><|im_end|>\n<|im_start|>assistant\n"
     )
 
 
@@ -127,8 +123,7 @@ def test_openvino_stops_at_a_stop_string(openvino_chat: OpenVinoChatModel) -> No
 @pytest.mark.model
 def test_openvino_sampling_differs_from_greedy(openvino_chat: OpenVinoChatModel) -> None:
     greedy, sampled = (
-        openvino_chat.invoke(QUESTION, max_tokens=24, temperature=temperature).text
-        for temperature in (0.0, 1.5)
+        openvino_chat.invoke(QUESTION, max_tokens=24, temperature=temperature).text for temperature in (0.0, 1.5)
     )
     assert greedy != sampled
 
@@ -243,9 +238,7 @@ convert.dequantised_folder(pathlib.Path(sys.argv[1]))
 
 
 @pytest.mark.model
-def test_a_killed_conversion_is_never_taken_for_a_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_conversion_is_never_taken_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from shopbot.chat_models import convert
 
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], check=False)
@@ -271,9 +264,7 @@ def test_a_second_conversion_is_instant_and_the_folder_names_its_source(
     folder = dequantised_folder(cache)
     assert time.monotonic() - started < 0.5
     assert folder.name == "smollm2-135m-instruct-b179c9523d0e"
-    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= set(
-        os.listdir(folder)
-    )
+    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= set(os.listdir(folder))
 
 
 @pytest.mark.model
@@ -343,9 +334,7 @@ def test_transformers_tokenizer_survives_many_threads(transformers_chat: Transfo
 
 @pytest.mark.model
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft
-def test_an_adapter_changes_the_fingerprint(
-    transformers_model: ServedModel, cache: Path, tmp_path: Path
-) -> None:
+def test_an_adapter_changes_the_fingerprint(transformers_model: ServedModel, cache: Path, tmp_path: Path) -> None:
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -377,9 +366,7 @@ def server() -> Iterator[FakeOpenAIServer]:
 def remote(server: FakeOpenAIServer, **values: Any) -> ServedModel:
     limits = {"model_first_token_timeout_s": 2, "model_stall_timeout_s": 2, "model_retry_after_s": 0}
     base = {"engine": "openai", "model": "fake", "openai_base_url": server.base_url}
-    return build_served_model(
-        settings(openai_api_key=SecretStr("secret-key-123"), **(limits | base | values))
-    )
+    return build_served_model(settings(openai_api_key=SecretStr("secret-key-123"), **(limits | base | values)))
 
 
 def test_a_remote_reply_streams_and_counts_its_tokens(server: FakeOpenAIServer) -> None:
@@ -439,9 +426,7 @@ def test_every_way_to_fail_is_a_model_error_with_a_cause(
     assert not model.health.is_degraded
 
 
-@pytest.mark.parametrize(
-    ("mode", "cause"), [("hang", "no first token"), ("hang_mid", "stopped in mid-answer")]
-)
+@pytest.mark.parametrize(("mode", "cause"), [("hang", "no first token"), ("hang_mid", "stopped in mid-answer")])
 def test_a_server_that_hangs_is_a_timeout_and_its_slot_comes_back(
     server: FakeOpenAIServer, mode: Mode, cause: str
 ) -> None:
@@ -495,9 +480,7 @@ def test_many_remote_turns_run_at_the_same_time(server: FakeOpenAIServer) -> Non
     assert time.monotonic() - started < 8 * 9 * 0.05
 
 
-def test_langchain_engine_names_the_provider(
-    server: FakeOpenAIServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_langchain_engine_names_the_provider(server: FakeOpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "secret-key-123")
     model = build_served_model(settings(engine="langchain", model="openai:fake", answer_max_tokens=8))

@@ -105,10 +105,7 @@ def test_a_product_on_sale_is_not_offered_at_its_old_price() -> None:
     source = product_source(1, JACKET, SALE_FACTS, "en-US")
     assert check("It costs $349.00 [1].", {1: source}, LEXICON).finding == Finding.NUMBER
     assert check("It is on sale for $279.00, down from $349.00 [1].", {1: source}, LEXICON).passed
-    assert (
-        check("It is on sale for $349.00, down from $279.00 [1].", {1: source}, LEXICON).finding
-        == Finding.NUMBER
-    )
+    assert check("It is on sale for $349.00, down from $279.00 [1].", {1: source}, LEXICON).finding == Finding.NUMBER
 
 
 def test_unknown_stock_supports_neither_yes_nor_no() -> None:

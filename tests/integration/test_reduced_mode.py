@@ -1,0 +1,158 @@
+"""Whatever the model server does, the customer gets a cited answer soon, and is told that it is a reduced one."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.api import create_api
+from shopbot.chat_models import build_served_model, warm_up
+from shopbot.settings import Settings
+from tests.fakes import FakeOpenAIServer, Mode
+
+pytestmark = pytest.mark.model
+
+PRICE = "How much is the Everest Down Jacket?"
+TWO = "What are the price and the weight of the Everest Down Jacket?"
+ANSWER = "The Everest Down Jacket costs $349.00 [1]."
+NOTE = "(I'm in reduced mode right now: this answer is put together straight from our records.)"
+SOON_MS = 2000.0
+AGAIN_S = 0.3
+
+
+@pytest.fixture
+def server() -> Iterator[FakeOpenAIServer]:
+    with FakeOpenAIServer(ANSWER) as running:
+        yield running
+
+
+@pytest.fixture
+def asked(server: FakeOpenAIServer, assistant: Any) -> Any:
+    """An assistant on that server, with the default limits, that tries a failed model again soon."""
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        engine="openai",
+        model="fake",
+        openai_base_url=server.base_url,
+        model_retry_after_s=AGAIN_S,
+    )
+    model = build_served_model(settings)
+    warm_up(model)
+    made = assistant()
+    made.services.deps.models["base"] = model
+    return made
+
+
+def health(asked: Any) -> tuple[str, list[str]]:
+    reply = TestClient(create_api(lambda: asked.services)).get("/health")
+    assert reply.status_code == 200
+    return reply.json()["status"], reply.json()["reasons"]
+
+
+FAILURES: dict[Mode, str] = {
+    "http_500": "the model server answered HTTP 500",
+    "unauthorised": "the model server answered HTTP 401",
+    "overflow": "the question and its records do not fit the model's context",
+    "html": "the model server sent something that is not a chat completion",
+    "bad_json": "the model server sent something that is not JSON",
+    "error_event": "engine died",
+    "empty": "the reply is empty",
+    "noise": "the reply is not language",
+    "replacement": "the reply is not language",
+    "hang": "no first token within 1.5 s",
+    "hang_mid": "stopped in mid-answer for 1.5 s",
+    "drop": "the connection to the model server broke in mid-answer",
+    "cut": "the connection ended in mid-answer",
+}
+
+
+def test_while_the_server_is_well_the_model_answers(asked: Any) -> None:
+    result = asked.ask(PRICE)
+    assert (result.answer, result.model_share, result.reduced) == (ANSWER, 1.0, None)
+    assert health(asked) == ("ok", [])
+
+
+@pytest.mark.parametrize(("mode", "reason"), FAILURES.items(), ids=FAILURES)
+def test_a_failing_server_costs_two_seconds_at_most_and_the_records_answer(
+    mode: Mode, reason: str, server: FakeOpenAIServer, asked: Any
+) -> None:
+    server.mode = mode
+    result = asked.ask(PRICE)
+    assert result.answer == f"{ANSWER}\n{NOTE}"
+    assert [citation.kind for citation in result.citations] == ["fact"]
+    assert (result.verdict, result.fallback, result.model_share) == ("fallback", True, 0.0)
+    assert reason in (result.reduced or "")
+    assert result.timings_ms.total < SOON_MS
+    assert health(asked) == ("degraded", [f"model: {result.reduced}"])
+
+
+def test_a_server_that_is_gone_costs_nearly_nothing(server: FakeOpenAIServer, asked: Any) -> None:
+    server.kill()
+    result = asked.ask(PRICE)
+    assert result.answer == f"{ANSWER}\n{NOTE}"
+    assert result.reduced == "the model server cannot be reached"
+    assert result.timings_ms.total < SOON_MS
+    assert health(asked) == ("degraded", ["model: the model server cannot be reached"])
+
+
+def test_a_server_that_failed_is_left_alone_for_a_while(server: FakeOpenAIServer, asked: Any) -> None:
+    """One customer waits for the limit; those after it do not."""
+    asked.services.deps.models["base"].health._retry_after_s = 60.0
+    server.mode = "hang"
+    assert asked.ask(PRICE).timings_ms.total > 1000
+    before = len(server.requests)
+    result = asked.ask(PRICE)
+    assert result.timings_ms.total < 500
+    assert result.answer == f"{ANSWER}\n{NOTE}"
+    assert len(server.requests) == before
+
+
+def test_what_was_shown_before_the_break_stays_and_the_records_add_the_rest(
+    server: FakeOpenAIServer, asked: Any
+) -> None:
+    server.reply = f"{ANSWER} The Everest Down Jacket weighs 515 g [1]."
+    server.mode, server.good_tokens = "drop", 9
+    result = asked.ask(TWO)
+    shown = [event["text"] for event in asked.events if event["kind"] == "sentence"]
+    assert (shown[0], shown[-1]) == (ANSWER, NOTE)
+    assert "515 g" in result.answer
+    assert (asked.authors[0], {*asked.authors[1:-1]}, asked.authors[-1]) == ("model", {"record"}, "shop")
+    assert (result.verdict, result.fallback) == ("repaired", False)
+
+
+def test_questions_without_a_model_are_answered_as_ever(server: FakeOpenAIServer, asked: Any) -> None:
+    server.kill()
+    result = asked.ask("Do you sell canoes?")
+    assert result.reduced is None
+    assert "reduced mode" not in result.answer
+
+
+@pytest.mark.parametrize("mode", ["killed", "http_500", "hang"])
+def test_it_recovers_by_itself_when_the_server_is_back(mode: Any, server: FakeOpenAIServer, asked: Any) -> None:
+    if mode == "killed":
+        server.kill()
+    else:
+        server.mode = mode
+    assert asked.ask(PRICE).model_share == 0.0
+    assert health(asked)[0] == "degraded"
+    server.mode = "ok"
+    if mode == "killed":
+        server.start()
+    time.sleep(AGAIN_S)
+    result = asked.ask(PRICE)
+    assert (result.answer, result.model_share, result.reduced) == (ANSWER, 1.0, None)
+    assert health(asked) == ("ok", [])
+
+
+def test_an_assistant_starts_without_its_server(assistant: Any, server: FakeOpenAIServer) -> None:
+    """Nobody has to start both in the right order."""
+    server.kill()
+    settings = Settings(_env_file=None, engine="openai", model="fake", openai_base_url=server.base_url)  # type: ignore[call-arg]
+    model = build_served_model(settings)
+    warm_up(model)
+    made = assistant()
+    made.services.deps.models["base"] = model
+    assert health(made) == ("degraded", ["model: the model server cannot be reached"])
+    assert made.ask(PRICE).answer == f"{ANSWER}\n{NOTE}"
