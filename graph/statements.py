@@ -137,26 +137,28 @@ def _statement(field: str, text: str) -> Statement:
 
 
 def _price(product: Product, facts: ProductFacts | None, locale: str) -> list[Statement]:
-    name = f"The {product.title}"
-    if facts is None or (facts.own.price_minor is None and not _variant_prices(facts)):
-        return [_statement("price", f"The price of the {product.title} has to be confirmed.")]
+    return [_statement("price", line) for line in _price_lines(product, facts, locale)]
+
+
+def _price_lines(product: Product, facts: ProductFacts | None, locale: str) -> list[str]:
+    """The product's price, or the range of its variants' where it has none, then sizes that cost something else."""
+    varying = [] if facts is None else [p for f in facts.variants.values() if (p := f.payable_minor) is not None]
+    if facts is None or (facts.own.payable_minor is None and not varying):
+        return [f"The price of the {product.title} has to be confirmed."]
 
     def money(minor: int) -> str:
         return format_money(minor, facts.own.currency, locale)
 
-    regular, sale = facts.own.price_minor, facts.own.sale_price_minor
-    lines = []
-    if regular is not None and sale is not None and sale < regular:
-        lines.append(f"{name} is on sale for {money(sale)}, down from {money(regular)}.")
-    elif regular is not None:
-        lines.append(f"{name} costs {money(regular)}.")
-    for (size, price), _ in sorted(_own_priced_sizes(product, facts).items(), key=lambda item: item[0][1]):
-        lines.append(f"In size {size}, the {product.title} costs {money(price)}.")
-    return [_statement("price", line) for line in lines]
-
-
-def _variant_prices(facts: ProductFacts) -> list[int]:
-    return [price for fact in facts.variants.values() if (price := fact.payable_minor) is not None]
+    name, regular, payable = f"The {product.title}", facts.own.price_minor, facts.own.payable_minor
+    if payable is None:
+        low, high = min(varying), max(varying)
+        first = f"{name} costs {money(low)}" + (f" to {money(high)}, depending on the variant." if high > low else ".")
+    elif regular is not None and payable < regular:
+        first = f"{name} is on sale for {money(payable)}, down from {money(regular)}."
+    else:
+        first = f"{name} costs {money(payable)}."
+    sized = sorted(_own_priced_sizes(product, facts), key=lambda item: item[1])
+    return [first, *(f"In size {size}, the {product.title} costs {money(price)}." for size, price in sized)]
 
 
 def _own_priced_sizes(product: Product, facts: ProductFacts) -> dict[tuple[str, int], None]:
@@ -249,8 +251,9 @@ def _attribute(title: str, key: str, value: AttributeValue) -> Statement:
     label, unit = attribute_label(key)
     shown = f"{_shown(value)} {unit}".strip()
     kind = "warranty kind" if label == "warranty" and not shown[0].isdigit() else label
-    said = SAID.get(kind, f"{label.capitalize()} of the {{title}}: {{value}}.")
-    statement = _statement(label, said.format(title=title, value=_lowered(shown.rstrip("."))))
+    said = SAID.get(kind, "{label} of the {title}: {value}.")
+    filled_in = {"label": label.capitalize(), "title": title, "value": _lowered(shown.rstrip("."))}
+    statement = _statement(label, said.format(**filled_in))
     is_denial = re.match(r"(no|none|not)\b", shown, re.IGNORECASE) is not None
     denied = frozenset(stem(word) for word in words(label)) if is_denial else frozenset()
     return replace(statement, value=shown, denied=denied)
