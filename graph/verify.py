@@ -134,7 +134,7 @@ def _unit(text: str, match: re.Match[str]) -> str:
     if text[: match.start()].rstrip().endswith(("$", "€", "£")):
         return "$"
     following = re.match(r"\s?(°C|%|[A-Za-z]+)", text[match.end() :])
-    return stem(following[1].lower()) if following and following[1].lower() not in STOPWORDS else ""
+    return stem(following[1].lower().removeprefix("°")) if following and following[1].lower() not in STOPWORDS else ""
 
 
 def _check_against(text: str, source: Source, lexicon: Lexicon, has_to_name: bool) -> Check:
