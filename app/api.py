@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
@@ -110,7 +111,7 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
                 "question": exchange.question,
                 "state": exchange.state,
                 "thumb": exchange.thumb,
-                "result": exchange.result.model_dump(mode="json") if exchange.result else None,
+                "result": exchange.result.model_dump(mode="json", exclude={"findings"}) if exchange.result else None,
             }
             for exchange in running.chat.history(conversation_id)
         ]
@@ -184,7 +185,12 @@ def _apply_facts(body: str, running: Services) -> dict[str, int]:
 
 
 def _server_sent(first: tuple[int, Any] | None, rest: Iterator[tuple[int, Any]]) -> Iterator[str]:
-    for seq, event in [first, *()] if first else []:
-        yield f"id: {seq}\nevent: {event['kind']}\ndata: {json.dumps(event)}\n\n"
-    for seq, event in rest:
-        yield f"id: {seq}\nevent: {event['kind']}\ndata: {json.dumps(event)}\n\n"
+    for seq, event in chain([first] if first else [], rest):
+        yield f"id: {seq}\nevent: {event['kind']}\ndata: {json.dumps(_public(event))}\n\n"
+
+
+def _public(event: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the model wrote and the check held back: it is for the log, not for anyone's screen."""
+    if event["kind"] != "done":
+        return event
+    return {**event, "result": {key: value for key, value in event["result"].items() if key != "findings"}}

@@ -66,17 +66,20 @@ class ChatService:
         self._starting = threading.Lock()
 
     def recover(self) -> None:
-        """After a start: end the runs that a dead process left open, and drop conversations past their keeping time."""
-        with writing(self._database) as connection:
+        """After a start: end the runs that a dead process left open."""
+        with self._database.begin() as connection:
             connection.execute(update(runs).where(runs.c.state == "running").values(state="interrupted"))
-            old = select(conversations.c.id).where(
-                conversations.c.created_at < self._deps.clock() - timedelta(days=TRANSCRIPT_DAYS)
-            )
-            old_runs = select(runs.c.id).where(runs.c.conversation_id.in_(old))
-            for table in (run_events, feedback):
-                connection.execute(delete(table).where(table.c.run_id.in_(old_runs)))
-            connection.execute(delete(runs).where(runs.c.conversation_id.in_(old)))
-            connection.execute(delete(conversations).where(conversations.c.id.in_(old)))
+            self._forget_old(connection)
+
+    def _forget_old(self, connection: Connection) -> None:
+        """Delete the conversations past their keeping time; asked at every start and every new conversation."""
+        limit = self._deps.clock() - timedelta(days=TRANSCRIPT_DAYS)
+        old = select(conversations.c.id).where(conversations.c.created_at < limit)
+        old_runs = select(runs.c.id).where(runs.c.conversation_id.in_(old))
+        for table in (run_events, feedback):
+            connection.execute(delete(table).where(table.c.run_id.in_(old_runs)))
+        connection.execute(delete(runs).where(runs.c.conversation_id.in_(old)))
+        connection.execute(delete(conversations).where(conversations.c.id.in_(old)))
 
     def close(self) -> None:
         for cancel in list(self._cancels.values()):
@@ -101,6 +104,7 @@ class ChatService:
 
     def _conversation(self, conversation_id: str | None, connection: Connection) -> str:
         if conversation_id is None:
+            self._forget_old(connection)
             conversation_id = secrets.token_urlsafe(16)
             connection.execute(insert(conversations).values(id=conversation_id, created_at=self._deps.clock()))
             return conversation_id

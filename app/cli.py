@@ -3,9 +3,11 @@
 import json
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from shopbot.errors import InputError, ShopbotError
+from shopbot.errors import ConfigError, InputError, ShopbotError
 from shopbot.settings import load_settings
 
 app = typer.Typer(
@@ -68,7 +70,7 @@ def progress_bars() -> Iterator["Bars"]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         yield Bars(progress)
 
 
@@ -161,23 +163,44 @@ def serve(
     from app.server import create_app
 
     settings = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    address = f"http://{settings.host}:{settings.port}"
     with progress_bars() as bars:
-        server = create_app(settings, bars)
-        errors.print(
-            f"shopbot: http://{settings.host}:{settings.port} (API under /api, its documentation under /api/docs)"
-        )
-        uvicorn.run(server, host=settings.host, port=settings.port, log_level="warning")
+        ready = f"shopbot: {address} (API under {address}/api, its documentation under {address}/api/docs)"
+        app = create_app(settings, bars, lambda: errors.print(ready, soft_wrap=True))
+        config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning")
+        # The port first: a second server on it has to end before it touches the runs of the one that is there.
+        uvicorn.Server(config).run(sockets=[_bound(settings.host, settings.port)])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Take the address. Raises ConfigError if somebody else has it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"{host}:{port}: {error.strerror}; is a server running there? Choose another --port"
+        ) from error
+    listener.set_inheritable(True)
+    return listener
 
 
 @ingest_commands.command("run")
 def ingest_run(
     feed: Annotated[Path | None, typer.Argument(help="Catalog feed, JSON Lines; default: the shop's own.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="When the feed's prices and stock were true (UTC); default: now.")
+    ] = None,
 ) -> None:
     """Validate a feed, build a new catalog version aside, verify it and publish it."""
     from app.wiring import ingest_feed, open_store
 
     with progress_bars() as bars:
-        report = ingest_feed(open_store(load_settings()), feed, bars)
+        moment = as_of.replace(tzinfo=UTC) if as_of else None
+        report = ingest_feed(open_store(load_settings()), feed, bars, moment)
     typer.echo(report.summary())
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import httpx
 
 from app.wiring import open_store
+from graph.deps import check_material
 from shopbot.chat_models.convert import BASE_MODEL_NAME
 from shopbot.embedding import PACKAGED, weights_revision
-from shopbot.errors import ConfigError, ModelError, ShopbotError
+from shopbot.errors import CatalogEmpty, ConfigError, ModelError, ShopbotError
 from shopbot.model_files import BASE_MODEL, EMBEDDER, locate
 from shopbot.settings import Settings
 
@@ -32,14 +33,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _model(settings)
     yield _chroma(settings)
     yield _tried("shop and database", lambda: _state(settings))
-    yield _tried("catalog", lambda: _catalog(settings), needed=False)
+    yield _tried("catalog", lambda: _catalog(settings))
 
 
-def _tried(name: str, look: Callable[[], str], needed: bool = True) -> Finding:
+def _tried(name: str, look: Callable[[], str]) -> Finding:
     try:
-        return Finding(name, True, look(), needed)
+        return Finding(name, True, look())
+    except CatalogEmpty as error:  # the first start, or the first ingest, fills it
+        return Finding(name, False, str(error), needed=False)
     except (ShopbotError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return Finding(name, False, str(error), needed)
+        return Finding(name, False, str(error))
 
 
 def _embedder(settings: Settings) -> str:
@@ -63,7 +66,9 @@ def _served(settings: Settings) -> str:
     if not url:
         raise ConfigError("SHOPBOT_ENGINE=openai needs SHOPBOT_OPENAI_BASE_URL")
     headers = {"Authorization": f"Bearer {settings.openai_api_key.get_secret_value()}"}
-    reply = httpx.get(f"{url}/models", headers=headers, timeout=_PROBE_TIMEOUT_S)
+    reply = _get(f"{url}/models", headers)
+    if reply.is_server_error:  # some servers can't list a model that was given as a folder
+        return f"{url} answers, but can't list its models (HTTP {reply.status_code})"
     reply.raise_for_status()
     try:
         names = [model["id"] for model in reply.json()["data"]]
@@ -74,13 +79,21 @@ def _served(settings: Settings) -> str:
     return f"{url} serves {settings.model}"
 
 
+def _get(url: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """Fetch. Raises ConfigError, naming the address, where nobody answers."""
+    try:
+        return httpx.get(url, headers=headers, timeout=_PROBE_TIMEOUT_S)
+    except httpx.TransportError as error:
+        raise ConfigError(f"{url} cannot be reached: {error}") from error
+
+
 def _chroma(settings: Settings) -> Finding:
     if settings.chroma_url is None:
         return Finding("chroma", True, f"embedded, in {settings.home / 'index'}")
     url = f"{settings.chroma_url.rstrip('/')}/api/v2/heartbeat"
 
     def look() -> str:
-        httpx.get(url, timeout=_PROBE_TIMEOUT_S).raise_for_status()
+        _get(url).raise_for_status()
         return f"server at {settings.chroma_url} answers"
 
     return _tried("chroma", look)
@@ -88,6 +101,7 @@ def _chroma(settings: Settings) -> Finding:
 
 def _state(settings: Settings) -> str:
     store = open_store(settings)
+    check_material(store.shop)
     return f"{store.shop.config.name} in {settings.shop}; state in {settings.home}"
 
 

@@ -1,6 +1,6 @@
 """One ASGI process: the pages as Streamlit's App, the API mounted beside them, models loaded once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,15 @@ from shopbot.settings import Settings
 PAGES = Path(__file__).parent / "ui" / "main.py"
 
 
-def create_app(settings: Settings, progress: Progress) -> App:
-    """Build the application; services open when the server starts and close with it."""
+def create_app(settings: Settings, progress: Progress, on_ready: Callable[[], None] = lambda: None) -> App:
+    """Build the application; services open when the server starts, then `on_ready` is called, and close with it."""
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         services = await anyio.to_thread.run_sync(open_services, settings, progress)
         services.chat.recover()
         running.put(services)
+        on_ready()
         yield
         running.clear()
         await anyio.to_thread.run_sync(services.chat.close)

@@ -105,7 +105,9 @@ def wire(store: Store, model: ServedModel) -> Services:
         facts=store.facts,
         embedder=store.embedder,
         models={"base": model},
-        prompts={route: load_prompt(route) for route in (Route.PRODUCT, Route.POLICY)},
+        prompts={
+            route: load_prompt(route).capped(settings.answer_max_tokens) for route in (Route.PRODUCT, Route.POLICY)
+        },
         router=Router({Route(name): texts for name, texts in store.shop.routes.items()}, store.embedder),
         weights=FusionWeights(settings.dense_weight, settings.keyword_weight),
         question_max_chars=settings.question_max_chars,

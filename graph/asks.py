@@ -14,6 +14,9 @@ _SPOKEN_WORDS = sorted({word for spoken in SPOKEN.values() for word in words(spo
 # Fields that a bare word of theirs would claim too often; they answer only when nothing more exact does.
 _WEAK = frozenset({"description", "features", "best for", "category", "season", "gender", "people"})
 _MOST_FIELDS = 3
+FACT_WORDS = frozenset(
+    stem(word) for field in ("price", "stock", "sizes", "colors", "weight") for word in words(SPOKEN[field])
+) - {"have"}
 # Words that surely ask for a live fact, whatever else the question names.
 _CERTAIN = {
     "price": {stem(word) for word in words(SPOKEN["price"])},

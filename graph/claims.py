@@ -19,6 +19,11 @@ _UNAVAILABLE = re.compile(
     r"|(?:not|no longer|isn't|aren't) (?:currently )?(?:available|in stock))\b",
     re.IGNORECASE,
 )
+# An amount with one of these is no longer the price: it passes only as the record says it, with all its amounts.
+_RELATIVE_PRICE = re.compile(
+    r"\b(down from|was|were|used to|over|above|under|below|more than|less than|from|to|up to|at least|about|around)\b",
+    re.IGNORECASE,
+)
 _LETTER_SIZE = re.compile(r"\b(?:X{0,3}[SL]|M)\b")
 # A clause ends where another state may begin: "in stock in M, sold out in L and available in XL"; the comma of a
 # list ("in Moss, sizes S, M and L") does not end it.
@@ -44,11 +49,14 @@ def prices_supported(text: str, price_lines: Sequence[str], product: Product) ->
     said = amounts(text)
     if not said:
         return True
+    relative = {word.lower() for word in _RELATIVE_PRICE.findall(text)}
     for line in price_lines:
+        if relative - {word.lower() for word in _RELATIVE_PRICE.findall(line)} or (relative and said != amounts(line)):
+            continue
         size = next((v.size for v in product.variants if v.size and line.startswith(f"In size {v.size},")), None)
         if said == amounts(line)[: len(said)] and (size is None or _says(size, text)):
             return True
-    return said == [amount for line in price_lines for amount in amounts(line)]
+    return not relative and said == [amount for line in price_lines for amount in amounts(line)]
 
 
 def stock_supported(text: str, product: Product, facts: ProductFacts | None) -> bool:

@@ -34,6 +34,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "closest": (),
     "found": (),
     "which_one": (),
+    "which_product": (),
     "unknown_policy": (),
     "reduced_mode": (),
 }

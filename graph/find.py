@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from graph.asks import fitting_rows, requested
+from graph.asks import FACT_WORDS, fitting_rows, requested
 from graph.deps import Turn
-from graph.language import content_stems, joined, words
+from graph.language import content_stems, joined, stem, words
 from graph.lexicon import ASKING
 from graph.state import Point
 from graph.statements import Source, Statement, policy_source, product_source
@@ -24,7 +24,7 @@ Vector = npt.NDArray[np.float32]
 # Taken from the section rankings of in-shop and foreign questions; see docs/results.
 POLICY_COSINE_FLOOR = 0.45
 # Below this cosine the nearest products are not worth showing even as "the closest".
-PRODUCT_COSINE_FLOOR = 0.25
+PRODUCT_COSINE_FLOOR = 0.3
 SUGGESTIONS = 3
 STATEMENTS_IN_A_COMPARISON = 2
 _ASKS_FOR_A_THING = re.compile(
@@ -70,6 +70,12 @@ def points_back(question: str) -> bool:
         or said[:1] == ["and"]
         or not [w for w in content_stems(question) if w not in ASKING]
     )
+
+
+def asks_of_nothing(question: str) -> bool:
+    """Whether a question asks for a fact and names nothing that could have it: "is it in stock?", "how much?"."""
+    named = [word for word in content_stems(question) if word not in ASKING]
+    return not named and bool({stem(word) for word in words(question)} & FACT_WORDS)
 
 
 def find_products(question: str, vector: Vector, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
@@ -119,6 +125,8 @@ def quoted(said: Sequence[str]) -> str:
 
 
 def _suggestions(question: str, vector: Vector, turn: Turn) -> Findings:
+    if asks_of_nothing(question):
+        return Findings(lead=[turn.phrase("which_product")])
     hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights, vector=vector)
     near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]
     near = _affordable(near, question, turn)[:SUGGESTIONS]

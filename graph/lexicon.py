@@ -111,8 +111,18 @@ class Lexicon:
         return [ids for ids in groups if len(ids) <= MOST_ALTERNATIVES][:MOST_NAMED]
 
     def _holds(self, groups: list[list[str]], word: str) -> bool:
-        """Whether a word is already explained by a product named otherwise: "fell" in "Quag Fell-Running Shoes"."""
-        return any(word in self._titles[product_id] for group in groups for product_id in group)
+        """Whether a word is already explained by a product named otherwise: "fell" in "Quag Fell-Running Shoes", or
+        the colour in "the Everest jacket in Ember"."""
+        return any(word in self._explains[product_id] for group in groups for product_id in group)
+
+    @cached_property
+    def _explains(self) -> dict[str, frozenset[str]]:
+        """The words of a product's title and of its colours."""
+        return {
+            product.id: frozenset(self._titles[product.id])
+            | {stem(word) for variant in product.variants for word in words(variant.color or "")}
+            for product in self._products.values()
+        }
 
     def _singled_out(self, name: str, asked: Counter[str]) -> list[list[str]]:
         """Of the bearers of a name: each that a word of its own points to ("the Everest jacket or the vest"), or

@@ -6,7 +6,7 @@ import time
 from langgraph.runtime import Runtime
 
 from graph.deps import Turn
-from graph.find import Findings, find_policies, find_products, focus_of, points_back
+from graph.find import Findings, asks_of_nothing, find_policies, find_products, focus_of, points_back
 from graph.language import latin_share
 from graph.routing import NEAR_SECTION_COSINE, Route
 from graph.state import Account, State
@@ -65,7 +65,8 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     near = (sections[0].cosine or 0.0) if sections else 0.0
     scores = turn.deps.router.scores(question, vector, names_product=bool(focus), section_cosine=near)
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
-    return {"route": scores.best, "focus": focus, "vector": vector, "sections": sections}
+    best = Route.PRODUCT if points_back(question) and asks_of_nothing(question) else scores.best
+    return {"route": best, "focus": focus, "vector": vector, "sections": sections}
 
 
 def _standalone(question: str, history: tuple[Message, ...]) -> str:

@@ -95,7 +95,8 @@ def ingest(
             progress("verifying", 0, 1)
             verify_version(database, location, version_id, manifest, embedder, planned, vectors)
             progress("verifying", 1, 1)
-            publish(database, version_id, manifest, read, clock())
+            is_rebuilt = active is not None and active.input_hash == digest
+            publish(database, version_id, manifest, read, clock(), facts_are_news=not is_rebuilt)
             on_failure.pop_all()
     remarks += collect_garbage(database, location, now)
     counts = {"embedded": len(vectors) - len(carried), "carried_over": len(carried)}

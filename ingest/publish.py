@@ -10,7 +10,7 @@ from ingest.feed import Feed
 from ingest.plan import Record
 from shopbot.database import writing
 from shopbot.errors import ConfigError
-from shopbot.facts import FactsReport, apply_facts
+from shopbot.facts import apply_facts
 from shopbot.index import IndexLocation, Manifest
 from shopbot.tables import ACTIVE, catalog_pointer, catalog_versions, facts, records
 
@@ -49,18 +49,24 @@ def write_records(engine: Engine, version_id: str, planned: Sequence[Record]) ->
             connection.execute(insert(records), rows[start : start + ROWS_A_TRANSACTION])
 
 
-def publish(engine: Engine, version_id: str, manifest: Manifest, feed: Feed, now: datetime) -> FactsReport:
-    """Make a verified version the active one and write its feed's facts, in one transaction."""
+def publish(
+    engine: Engine, version_id: str, manifest: Manifest, feed: Feed, now: datetime, *, facts_are_news: bool = True
+) -> None:
+    """Make a verified version the active one and write its feed's facts, in one transaction.
+
+    `facts_are_news` is False where a lost index is built again from the same feed: what that feed says of price
+    and stock has been taken over once, and live facts have moved on since.
+    """
     with writing(engine) as connection:
         _drop_vanished_skus(connection, feed)
-        report = apply_facts(connection, feed.facts, feed.source)
+        if facts_are_news:
+            apply_facts(connection, feed.facts, feed.source)
         connection.execute(
             update(catalog_versions)
             .where(catalog_versions.c.id == version_id)
             .values(state="ready", published_at=now, manifest=manifest.model_dump(mode="json"))
         )
         _point_at(connection, version_id)
-    return report
 
 
 def discard(engine: Engine, location: IndexLocation, version_id: str) -> None:

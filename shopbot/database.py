@@ -97,7 +97,7 @@ def _create_engine(url: URL) -> Engine:
     try:
         engine = create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise ConfigError(f"database_url: {error}; for Postgres: pip install 'shopbot[postgres]'") from error
+        raise ConfigError(f"database_url: {error}; for Postgres: pip install 'psycopg[binary]'") from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

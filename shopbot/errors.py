@@ -49,7 +49,7 @@ class FeedError(ShopbotError):
         self.rows = tuple(rows)
         shown = "\n".join(f"  {row}" for row in self.rows[:20])
         more = f"\n  ... and {len(self.rows) - 20} more" if len(self.rows) > 20 else ""
-        super().__init__(f"{source}: {len(self.rows)} row error(s); nothing was published\n{shown}{more}")
+        super().__init__(f"{source}: {len(self.rows)} row error(s); nothing was changed\n{shown}{more}")
 
 
 class IndexMismatch(ShopbotError):

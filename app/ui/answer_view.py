@@ -1,5 +1,6 @@
 """One exchange of a conversation: the question, the answer as far as it is written, its sources."""
 
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +13,9 @@ from app.ui.records import Records, citations_of
 from app.wiring import Services
 from graph.turn import Sentence
 
-POLL_S = 0.25
+WATCH_S = 0.9
+AGAIN_S = 1.0
+STEP_S = 0.1
 CARDS = 4
 """Products shown below one answer; an answer that names more than that is a list to read."""
 
@@ -30,32 +33,57 @@ def speaker(services: Services) -> DeltaGenerator:
     return st.chat_message("assistant", avatar=str(logo) if logo.exists() else None)
 
 
-def draw(services: Services, records: Records, exchange: Exchange, product_page: Page) -> None:
+def draw(services: Services, records: Records, exchange: Exchange, product_page: Page) -> DeltaGenerator:
+    """Draw an exchange; return the answer's place, for `follow` to fill while it is being written."""
     with st.chat_message("user"):
         st.text(exchange.question)
     with speaker(services):
+        place = st.container()
         if exchange.state == "running":
-            _follow(services, st.query_params["c"], exchange.run_id)
+            _stop_button(services, exchange.run_id)
         else:
-            _finished(services, records, exchange, product_page)
+            with place:
+                _finished(services, records, exchange, product_page)
+    return place
 
 
-@st.fragment(run_every=POLL_S)
-def _follow(services: Services, conversation_id: str, run_id: str) -> None:
-    """Show what is written so far, again and again, until the run has ended.
+def _stop_button(services: Services, run_id: str) -> None:
+    """Not part of the fragment below it in the page's run: a click in there would wait for the fragment's end."""
+    st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=services.chat.stop, args=(run_id,))
 
-    It polls instead of waiting for the next event: a script that waits does not notice a click, and "Stop"
-    has to work while the model says nothing. The run belongs to the server; a reload just follows it anew.
+
+@st.fragment(run_every=AGAIN_S)
+def follow(services: Services, conversation_id: str, run_id: str) -> None:
+    """Show what is written, as it is written, in watches of WATCH_S until the run has ended.
+
+    Neither one long wait nor a quick poll: a script that waits for the next event does not notice a click, and
+    "Stop" has to work while the model says nothing; a page that is redrawn four times a second never gets to
+    paint on a busy machine. The run belongs to the server: after a click or a reload this just begins anew.
     """
-    history = services.chat.history(conversation_id)
-    exchange = next(exchange for exchange in history if exchange.run_id == run_id)
+    exchange = _current(services, conversation_id, run_id)
+    place, ends = st.markdown(_so_far(services, exchange)), time.monotonic() + WATCH_S
+    while exchange.state == "running" and time.monotonic() < ends:
+        time.sleep(STEP_S)
+        _let_clicks_through()
+        before, exchange = exchange, _current(services, conversation_id, run_id)
+        if exchange.events != before.events:
+            place.markdown(_so_far(services, exchange))
     if exchange.state != "running":
         st.rerun()
-    if text := _text(services, exchange):
-        st.markdown(text)
-    else:
-        st.container(key=f"looking-{run_id}").markdown(":gray[Looking it up …]")
-    st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=services.chat.stop, args=(run_id,))
+
+
+def _so_far(services: Services, exchange: Exchange) -> str:
+    return _text(services, exchange) or ":gray[Looking it up …]"
+
+
+def _current(services: Services, conversation_id: str, run_id: str) -> Exchange:
+    history = services.chat.history(conversation_id)
+    return next(exchange for exchange in history if exchange.run_id == run_id)
+
+
+def _let_clicks_through() -> None:
+    """Any use of the session state is a point where Streamlit ends a script whose page was clicked meanwhile."""
+    st.session_state.get("source")
 
 
 def _text(services: Services, exchange: Exchange) -> str:

@@ -18,19 +18,22 @@ LONGEST_MESSAGE = 20_000  # the assistant's own limit is lower and explained in 
 def show(services: Services, product_page: Page) -> None:
     health = health_of(services)["status"]
     exchanges = _history(services)
-    is_busy = any(exchange.state == "running" for exchange in exchanges)
+    is_busy = bool(exchanges) and exchanges[-1].state == "running"
     header(services).button("New conversation", icon=":material/add:", key="new", on_click=_start_anew)
     _notes(services, health)
     _greet(services)
     records = records_of(services, exchanges) if health != "down" else Records({}, {}, {})
     for exchange in exchanges:
-        answer_view.draw(services, records, exchange, product_page)
+        place = answer_view.draw(services, records, exchange, product_page)
     if exchanges:
         _offer_retry(services, exchanges[-1])
     else:
         _offer_samples(services)
     _input(services, is_busy)
     record_view.open_source(services, exchanges, records, product_page)
+    if is_busy:  # last, because it takes its time
+        with place:
+            answer_view.follow(services, st.query_params[CONVERSATION], exchanges[-1].run_id)
 
 
 def _history(services: Services) -> list[Exchange]:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -57,8 +58,11 @@ def warm_up(served: ServedModel) -> None:
     from langchain_core.messages import HumanMessage
 
     question = HumanMessage("Which tent do you recommend for two people? " * 30)
+    is_embedded = served.engine in ("openvino", "transformers")
+    # First-time allocations on a busy machine may take long, and nobody is waiting; a server is to answer as always.
+    patient = replace(served, first_token_timeout_s=60, stall_timeout_s=60) if is_embedded else served
     try:
-        for _ in served.stream_text([question], decoding=Decoding(max_tokens=4), cancelled=threading.Event()):
+        for _ in patient.stream_text([question], decoding=Decoding(max_tokens=4), cancelled=threading.Event()):
             pass
     except ModelError:
         _log.warning("%s did not warm up", served.name)  # stream_text has logged why

@@ -1,4 +1,4 @@
-"""OpenVINO GenAI on a GGUF file: the embedded default, measured fastest on CPU (docs/design.md)."""
+"""OpenVINO GenAI on a GGUF file: the embedded default, measured fastest on CPU (docs/adr/0006)."""
 
 import threading
 from collections.abc import Iterator

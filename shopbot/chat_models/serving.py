@@ -301,7 +301,7 @@ def fingerprint(chat_model: "BaseChatModel") -> str:
     """Return 12 hex digits of the sha256 of 16 greedy tokens on a fixed prompt.
 
     Two models that answer alike are the same model, whatever their settings claim: an adapter that an
-    engine silently ignored shows here (docs/design.md, traps). Raises what the model raises.
+    engine silently ignored shows here (docs/adr/0006). Raises what the model raises.
     """
     reply = chat_model.invoke(FINGERPRINT_PROMPT, temperature=0.0, max_tokens=16)
     return hashlib.sha256(str(reply.text).encode()).hexdigest()[:12]

@@ -3,6 +3,7 @@
 import hashlib
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import yaml
 from pydantic import ValidationError
@@ -33,6 +34,11 @@ class RolePrompt(Frozen):
     decoding: Decoding = Decoding()
     examples: tuple[Example, ...] = ()
     system: str
+
+    def capped(self, max_tokens: int) -> Self:
+        """Return the prompt with answers of at most `max_tokens`."""
+        decoding = self.decoding.model_copy(update={"max_tokens": min(max_tokens, self.decoding.max_tokens)})
+        return self.model_copy(update={"decoding": decoding})
 
     @cached_property
     def hash(self) -> str:

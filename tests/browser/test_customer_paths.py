@@ -144,6 +144,26 @@ def test_an_answer_is_streamed_and_survives_a_reload_in_its_middle(page: Page, s
     assert [exchange["question"] for exchange in exchanges] == [LONG]
 
 
+def test_what_has_been_shown_of_an_answer_never_disappears(page: Page, slow_server: Server) -> None:
+    page.goto(slow_server.url)
+    expect(page.get_by_role("button", name=PRICE)).to_be_visible()
+    page.evaluate(
+        """() => {
+            window.lost = [];
+            let longest = "";
+            new MutationObserver(() => {
+                const said = document.querySelectorAll("[aria-label='Chat message from assistant']")[1];
+                const text = (said?.querySelector("[data-testid=stMarkdown]")?.textContent ?? "").trim();
+                if (longest.includes("$349.00") && !text.startsWith(longest)) window.lost.push(text);
+                else longest = text;
+            }).observe(document.body, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+    ask(page, LONG)
+    wait_for_answer(page)
+    assert page.evaluate("window.lost") == []
+
+
 def test_opening_an_older_source_does_not_disturb_the_answer_being_written(page: Page, slow_server: Server) -> None:
     page.goto(slow_server.url)
     ask(page, PRICE)

@@ -6,7 +6,7 @@ The model is scripted, from well-behaved to hostile; one sample at the end asks 
 import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -392,6 +392,43 @@ def test_the_answer_is_the_sentences_that_were_shown(assistant: Any) -> None:
     assert [event["kind"] for event in sentences] == ["sentence"] * len(sentences)
     assert done == {"kind": "done", "result": result.model_dump(mode="json")}
     assert " ".join(result.answer.split()) == " ".join(" ".join(event["text"] for event in sentences).split())
+
+
+class PublishingEmbedder:
+    """The embedder of a turn, during whose first question a new catalog is published."""
+
+    def __init__(self, embedder: Any, publish_once: Callable[[], None]) -> None:
+        self._embedder = embedder
+        self._publish_once = publish_once
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._embedder, name)
+
+    def embed(self, texts: Sequence[str], progress: Any = None) -> Any:
+        self._publish_once()
+        return self._embedder.embed(texts, progress)
+
+
+def test_a_publish_before_the_look_up_does_not_change_the_turns_version(
+    assistant: Any, new_home: Path, tmp_path: Path
+) -> None:
+    """The product is renamed while the question is being embedded: this turn answers under the old name."""
+    asked = assistant(home=new_home)
+    published: list[str] = []
+
+    def publish_once() -> None:
+        if not published:
+            published.append(publish(asked.services, tmp_path, CO_0101={"title": "Everest Down Anorak"}))
+
+    before = asked.services.store.catalog.active().version_id
+    deps = asked.services.deps
+    asked.services.deps = replace(deps, embedder=PublishingEmbedder(deps.embedder, publish_once))
+    pinned = asked.ask("Which material is the Everest Down Jacket made of?")
+    assert published != []
+    assert pinned.catalog_version == before
+    assert "Everest Down Jacket" in pinned.answer
+    later = asked.ask("Which material is the Everest Down Anorak made of?")
+    assert (later.catalog_version, "Everest Down Anorak" in later.answer) == (published[0], True)
 
 
 def test_a_turn_keeps_the_version_that_it_started_with(assistant: Any, new_home: Path, tmp_path: Path) -> None:

@@ -108,6 +108,13 @@ def test_a_product_on_sale_is_not_offered_at_its_old_price() -> None:
     assert check("It is on sale for $349.00, down from $279.00 [1].", {1: source}, LEXICON).finding == Finding.NUMBER
 
 
+@pytest.mark.parametrize(
+    "price", ["is down from $349.00", "costs over $349.00", "was $349.00", "costs less than $349.00"]
+)
+def test_an_amount_beside_the_price_is_not_the_price(price: str) -> None:
+    assert check(f"The Fulmar Down Jacket {price} [1].", {1: JACKET_SOURCE}, LEXICON).finding == Finding.NUMBER
+
+
 def test_unknown_stock_supports_neither_yes_nor_no() -> None:
     source = product_source(1, VEST, ProductFacts(own=fact(price=100, stock=None)), "en-US")
     assert check("It is in stock [1].", {1: source}, LEXICON).finding == Finding.STOCK
