@@ -17,7 +17,7 @@ from typing import Any, Literal
 from langgraph.graph.state import CompiledStateGraph
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from graph.build import run_turn
+from graph.build import check_request, run_turn
 from graph.deps import Deps, Turn
 from graph.state import State
 from graph.turn import Message, TurnRequest, TurnResult
@@ -89,13 +89,15 @@ class ChatService:
     def start(self, text: str, conversation_id: str | None = None, arm: str = "base") -> tuple[str, str]:
         """Start answering; return (run id, conversation id) at once.
 
-        Raises RecordNotFound for an unknown conversation, InputError while an answer in it is still being written.
+        Raises RecordNotFound for an unknown conversation, InputError while an answer in it is still being written,
+        NotAvailable for an arm that does not exist yet.
         """
         run_id = secrets.token_urlsafe(12)
         with self._starting, writing(self._database) as connection:
             conversation_id = self._conversation(conversation_id, connection)
             history = self._history(conversation_id, connection)
             request = TurnRequest(messages=(*history, Message(role="user", content=text)), arm=arm)
+            check_request(request, self._deps)
             values = {"id": run_id, "conversation_id": conversation_id, "question": text, "state": "running"}
             connection.execute(insert(runs).values(**values, created_at=self._deps.clock()))
         self._cancels[run_id] = threading.Event()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from graph.claims import options_named
-from graph.language import content_stems, numbers, stem, words
+from graph.language import STOPWORDS, content_stems, numbers, stem, words
 from graph.lexicon import ASKING, nearest_word
 from graph.statements import SPOKEN, Source, Statement
 
@@ -16,13 +16,14 @@ _WEAK = frozenset({"description", "features", "best for", "category", "season", 
 _MOST_FIELDS = 3
 FACT_WORDS = frozenset(
     stem(word) for field in ("price", "stock", "sizes", "colors", "weight") for word in words(SPOKEN[field])
-) - {"have"}
+)
 # Words that surely ask for a live fact, whatever else the question names.
 _CERTAIN = {
     "price": {stem(word) for word in words(SPOKEN["price"])},
     "stock": {stem(word) for word in words("stock available availability left sold unavailable remaining")},
 }
 _TYPO_RATIO = 80  # one wrong letter in five; these few words mean nothing else, so it may be looser than for names
+_OTHER_RATING = re.compile(r"(\w+) (?:rating|rated)\b")  # "UV rating" is not what customers think of it
 _LETTER_SIZES = re.compile(r"\b(?:x{1,3}[sl]|lengths?)\b")
 _PRICE_PHRASE = re.compile(r"\b(how much|go(es)? for|set (me|us) back|dough|bucks)\b")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
@@ -36,14 +37,15 @@ def requested(question: str, source: Source, unknown: Sequence[str] = ()) -> tup
     question that has one is answered only if it also names a field.
     """
     title = set(content_stems(source.title))
-    asked = [_corrected(word) for word in words(question) if stem(word.removesuffix("'s")) not in title]
+    held = {stem(word) for statement in source.statements for word in words(statement.text)}
+    asked = [_corrected(word, held) for word in words(question) if stem(word.removesuffix("'s")) not in title]
     said = {stem(word) for word in asked}
     own, spoken = _named_fields(" ".join(asked), said, source)
     if options := _options(" ".join(_without(title, question)), source):
         return _unique(_about_options(options, own or spoken, source)), []
     if unknown and not own:
         return [], [stem(word) for word in unknown]
-    fields = own or spoken
+    fields = list(dict.fromkeys(own + spoken))
     if strong := [field for field in fields if field not in _WEAK]:
         return _unique(source.of(*strong[:_MOST_FIELDS])), []
     wanted = [word for word in content_stems(" ".join(asked)) if word not in ASKING]
@@ -54,9 +56,11 @@ def requested(question: str, source: Source, unknown: Sequence[str] = ()) -> tup
     return [], wanted
 
 
-def _corrected(word: str) -> str:
-    """Read a misspelt word of asking as what it was meant to be: "availble", "prise"."""
-    return word if word in _SPOKEN_WORDS else nearest_word(word, _SPOKEN_WORDS, _TYPO_RATIO) or word
+def _corrected(word: str, held: set[str]) -> str:
+    """Read a misspelt word of asking as what it was meant to be: "availble", "prise"; but "collar" of a collar."""
+    if word in _SPOKEN_WORDS or stem(word) in held:
+        return word
+    return nearest_word(word, _SPOKEN_WORDS, _TYPO_RATIO) or word
 
 
 def _without(title: set[str], question: str) -> list[str]:
@@ -67,6 +71,8 @@ def _without(title: set[str], question: str) -> list[str]:
 def _named_fields(text: str, said: set[str], source: Source) -> tuple[list[str], list[str]]:
     """Fields of this record that the question names in their own words, and those it speaks of in others."""
     present = list(dict.fromkeys(statement.field for statement in source.statements))
+    if (rating := _OTHER_RATING.search(text)) and stem(rating[1]) not in ASKING and rating[1] not in STOPWORDS:
+        present = [field for field in present if field != "rating"]
     own = [field for field in present if said & (_CERTAIN.get(field) or {stem(word) for word in words(field)})]
     spoken = [field for field in present if field not in own and said & source.of(field)[0].anchors]
     if _PRICE_PHRASE.search(text) and not {"weigh", "weight", "hold", "water"} & said and "price" in present:

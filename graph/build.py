@@ -80,7 +80,7 @@ def run_turn(
     Events: {"kind": "sentence", text, author, block, citations} and, last, {"kind": "done", result}.
     Raises InputError or NotAvailable for a request that cannot be served, CatalogEmpty before the first publish.
     """
-    _check(request, deps)
+    check_request(request, deps)
     turn = Turn(deps, deps.catalog.active(), deps.models[request.arm], cancelled)
     result: TurnResult | None = None
     start: State = {"request": request, "account": Account(), "points": [], "as_list": False}
@@ -92,7 +92,8 @@ def run_turn(
     return result
 
 
-def _check(request: TurnRequest, deps: Deps) -> None:
+def check_request(request: TurnRequest, deps: Deps) -> None:
+    """Raise InputError or NotAvailable for a request that no turn can serve."""
     if request.messages[-1].role != "user":
         raise InputError("messages", "the last message has to be the customer's (role 'user')")
     if request.arm not in deps.models:

@@ -75,6 +75,11 @@ def stock_supported(text: str, product: Product, facts: ProductFacts | None) -> 
     return True
 
 
+def claims_stock(text: str) -> bool:
+    """Whether the text speaks of availability at all."""
+    return bool(_AVAILABLE.search(text) or _UNAVAILABLE.search(text))
+
+
 def options_named(clause: str, product: Product) -> Options:
     """Sizes and colours in the clause; a letter size that the product is not made in counts as named too."""
     made = {v.size for v in product.variants if v.size}

@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from graph.asks import FACT_WORDS, fitting_rows, requested
 from graph.deps import Turn
-from graph.language import content_stems, joined, stem, words
+from graph.language import canonical_number, content_stems, joined, stem, words
 from graph.lexicon import ASKING
 from graph.state import Point
 from graph.statements import Source, Statement, policy_source, product_source
 from graph.turn import Message
+from shopbot.errors import InputError
 from shopbot.money import to_minor
 from shopbot.search import search_products
 from shopbot.types import Hit
@@ -150,12 +151,20 @@ def _not_in_titles(question: str, product_ids: Sequence[str], turn: Turn) -> lis
 
 def _affordable(product_ids: Sequence[str], question: str, turn: Turn) -> list[str]:
     """Keep those whose live price is within the limit that the question sets, if it sets one."""
-    limit = _PRICE_LIMIT.search(question)
-    if limit is None:
+    most = _price_limit(question, turn.deps.shop.config.currency)
+    if most is None:
         return list(product_ids)
-    most = to_minor(limit[1].replace(",", ""), turn.deps.shop.config.currency)
     facts = turn.deps.facts.read(product_ids)
     return [key for key in product_ids if key in facts and (facts[key].own.payable_minor or most + 1) <= most]
+
+
+def _price_limit(question: str, currency: str) -> int | None:
+    """The limit that a question sets, in minor units; None where it sets none, or none that is an amount."""
+    found = _PRICE_LIMIT.search(question)
+    try:
+        return to_minor(canonical_number(found[1]), currency) if found else None
+    except InputError:
+        return None
 
 
 def _suggest(product_ids: Sequence[str], turn: Turn) -> list[Point]:

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CITATION = re.compile(r"\s*\[(\d{1,3})\]")
 # A sentence ends at . ! ? (or a closing quote after it) before white space, or at a line break. A dot inside
 # "$349.00" or "e.g." is followed by no space or by a lower-case letter and does not end one.
-_SENTENCE_END = re.compile(r"(?<![ap]\.m\.)(?<=[.!?])[\"')]*\s+(?=[A-Z0-9\"'*\-•])|\n+")
+_SENTENCE_END = re.compile(r"(?<![ap]\.m\.)(?<=[.!?])[\"')]*\s+(?=[A-Z0-9\"'*\-•]|!\[)|\n+")
 
 _STRAY_CITATION = re.compile(r"([.!?])\s*((?:\[\d{1,3}\]\s*)+)\.?")
 

@@ -13,9 +13,11 @@ from shopbot.embedding import Embedder
 _ORDER_ID = re.compile(
     r"\b(?:order|purchase|parcel|package)\b.*\b[A-Z]{0,3}-?\d{4,}\b|\b[A-Z]{1,3}-\d{4,}\b", re.IGNORECASE
 )
+_SELLS = re.compile(r"\b(do|did) (you|u|ya) (guys )?(sell|carry|stock)\b", re.IGNORECASE)
 _NEIGHBOURS = 5
 # Added to the cosine of a route for what is certain: a product's name, the form of an order number.
 _NAMED_PRODUCT_BONUS = 0.2
+_SELLS_BONUS = 0.15
 _ORDER_ID_BONUS = 0.15
 # A policy section close to the question speaks for the policy route, from this cosine on and this much.
 NEAR_SECTION_COSINE = 0.6
@@ -53,9 +55,12 @@ class Router:
 
         `section_cosine` is that of the nearest policy section: near ones count as evidence for the policy route.
         """
-        scores = {route: _mean_of_best(vectors @ vector) for route, vectors in self._vectors.items()}
+        scores = dict.fromkeys(Route, -1.0)
+        scores |= {route: _mean_of_best(vectors @ vector) for route, vectors in self._vectors.items()}
         if names_product:
             scores[Route.PRODUCT] += _NAMED_PRODUCT_BONUS
+        if _SELLS.search(question):
+            scores[Route.PRODUCT] += _SELLS_BONUS
         scores[Route.POLICY] += _NEAR_SECTION_WEIGHT * max(0.0, section_cosine - NEAR_SECTION_COSINE)
         if _ORDER_ID.search(question):
             scores[Route.ORDER] += _ORDER_ID_BONUS

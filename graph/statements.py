@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from graph.claims import amounts, claims_stock
 from graph.language import joined, split_sentences, stem, words
 from shopbot.money import format_money
 from shopbot.types import AttributeValue, PolicySection, Product, ProductFacts, RecordKind
@@ -24,7 +25,7 @@ UNITS = {
 # Words by which customers ask for a field, beyond the words of its own name.
 SPOKEN = {
     "price": "price cost costs expensive cheap pay dollar dollars usd sale discount charge reduced",
-    "stock": "stock available availability left sold remaining unavailable buy have",
+    "stock": "stock available availability left sold remaining unavailable",
     "sizes": "size sizes sizing",
     "colors": "color colors colour colours shade",
     "weight": "weight weigh weighs heavy light grams",
@@ -43,7 +44,7 @@ SPOKEN = {
     "r value": "warm warmer warmest insulation insulating",
     "power source": "battery batteries rechargeable charge usb",
     "capacity": "capacity volume litre litres liter liters big hold",
-    "comfort temp": "temperature cold warm warmer warmest comfort degrees rated celsius",
+    "comfort temp": "temperature cold warm warmer warmest comfort degrees celsius",
     "limit temp": "temperature cold limit degrees celsius",
     "waterproof": "waterproof water rain wet water-resistant repellent",
     "people": "people persons person sleep sleeps man berth",
@@ -52,6 +53,12 @@ SPOKEN = {
 }
 
 
+_LINK = re.compile(r"\[\d+\]|https?://|www\.|\]\(|!\[|<\w")
+_COMMAND = re.compile(
+    r"\b(ignore|disregard|forget|override)\b.*\b(instructions?|rules?|prompts?|above|previous|everything)\b"
+    r"|\b(system prompt|you are now|reply with|respond with|developer mode)\b|^\W*(system|assistant|user)\s*:",
+    re.IGNORECASE,
+)
 # How a field is said; every other one becomes "<Label> of the <title>: <value>.".
 SAID = {
     "weight": "The {title} weighs {value}.",
@@ -118,12 +125,29 @@ def product_source(number: int, product: Product, facts: ProductFacts | None, lo
         *_price(product, facts, locale),
         *_stock(product, facts),
         *_variants(product),
-        *(_attribute(product.title, key, value) for key, value in product.attributes.items() if value not in ("", [])),
-        *(_statement("description", sentence) for sentence in split_sentences(product.description)),
+        *(statement for statement in _told(product) if is_sayable(statement.value or statement.text)),
         *_range(product),
     )
     agreeing = tuple(replace(s, text=_agreeing(s.text, product.title)) for s in statements)
     return Source(number, product.id, "product", product.title, agreeing, product, facts)
+
+
+def _told(product: Product) -> Iterable[Statement]:
+    """What the feed's free text says: attributes, then the description, sentence by sentence."""
+    for key, value in product.attributes.items():
+        if value not in ("", []):
+            yield _attribute(product.title, key, value)
+    for sentence in split_sentences(product.description):
+        yield _statement("description", sentence)
+
+
+def is_sayable(text: str) -> bool:
+    """Whether free text of a feed may be repeated to a customer.
+
+    Not what speaks of live facts (a description goes stale, or is planted), not links or citations, and nothing
+    that is addressed to a model.
+    """
+    return not (amounts(text) or claims_stock(text) or _LINK.search(text) or _COMMAND.search(text))
 
 
 def policy_source(number: int, section: PolicySection) -> Source:

@@ -72,9 +72,10 @@ class FolderEmbedder:
         return vectors
 
     def _encode(self, texts: list[str]) -> Vectors:
+        whole = [text.encode("utf-8", "replace").decode() for text in texts]  # tokenizers refuse lone surrogates
         with self._lock, _precision(len(texts)):
             encoded = self._model.encode(
-                texts,
+                whole,
                 batch_size=BATCH,
                 normalize_embeddings=True,
                 show_progress_bar=False,

@@ -61,6 +61,7 @@ def warm_up(served: ServedModel) -> None:
     is_embedded = served.engine in ("openvino", "transformers")
     # First-time allocations on a busy machine may take long, and nobody is waiting; a server is to answer as always.
     patient = replace(served, first_token_timeout_s=60, stall_timeout_s=60) if is_embedded else served
+    patient.health = served.health
     try:
         for _ in patient.stream_text([question], decoding=Decoding(max_tokens=4), cancelled=threading.Event()):
             pass

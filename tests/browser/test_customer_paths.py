@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import ROOT, Server
+from tests.fakes import FakeOpenAIServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
@@ -185,6 +186,19 @@ def test_stop_ends_the_answer_and_keeps_what_was_shown(page: Page, slow_server: 
     expect(page.get_by_text("You stopped this answer.")).to_be_visible()
     expect(answers(page).nth(1)).to_contain_text("$349.00")
     expect(message_box(page)).to_be_enabled()
+    assert slow_server.conversation(page)[0]["state"] == "stopped"
+
+
+def test_stop_works_while_the_model_says_nothing(page: Page, slow_server: Server, slow_model: FakeOpenAIServer) -> None:
+    slow_model.mode = "hang"
+    try:
+        page.goto(slow_server.url)
+        ask(page, LONG)
+        expect(page.get_by_text("Looking it up")).to_be_visible()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("You stopped this answer.")).to_be_visible(timeout=10_000)
+    finally:
+        slow_model.mode = "ok"
     assert slow_server.conversation(page)[0]["state"] == "stopped"
 
 
