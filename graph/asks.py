@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from graph.claims import options_named
 from graph.language import STOPWORDS, content_stems, numbers, stem, words
-from graph.lexicon import ASKING, nearest_word
+from graph.lexicon import ASKING_WORDS, nearest_word
 from graph.statements import SPOKEN, Source, Statement
 
 COLORS = frozenset("black white red blue green yellow orange purple pink brown grey gray navy teal beige olive".split())
@@ -23,13 +23,13 @@ _CERTAIN = {
     "stock": {stem(word) for word in words("stock available availability left sold unavailable remaining")},
 }
 _TYPO_RATIO = 80  # one wrong letter in five; these few words mean nothing else, so it may be looser than for names
-_OTHER_RATING = re.compile(r"(\w+) (?:rating|rated)\b")  # "UV rating" is not what customers think of it
+_OTHER_RATING = re.compile(r"(\w+) (?:rating|rated)\b")
 _LETTER_SIZES = re.compile(r"\b(?:x{1,3}[sl]|lengths?)\b")
 _PRICE_PHRASE = re.compile(r"\b(how much|go(es)? for|set (me|us) back|dough|bucks)\b")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
 
 
-def requested(question: str, source: Source, unknown: Sequence[str] = ()) -> tuple[list[Statement], list[str]]:
+def requested(question: str, source: Source, unknown: Sequence[str] | None = None) -> tuple[list[Statement], list[str]]:
     """Return the statements that answer the question, and the content words that none of the record's own cover.
 
     An empty list with unanswered words means: the record does not say. A question that names the product and
@@ -38,7 +38,7 @@ def requested(question: str, source: Source, unknown: Sequence[str] = ()) -> tup
     """
     title = set(content_stems(source.title))
     held = {stem(word) for statement in source.statements for word in words(statement.text)}
-    asked = [_corrected(word, held) for word in words(question) if stem(word.removesuffix("'s")) not in title]
+    asked = [_corrected(word, held, unknown) for word in words(question) if stem(word.removesuffix("'s")) not in title]
     said = {stem(word) for word in asked}
     own, spoken = _named_fields(" ".join(asked), said, source)
     if options := _options(" ".join(_without(title, question)), source):
@@ -48,7 +48,7 @@ def requested(question: str, source: Source, unknown: Sequence[str] = ()) -> tup
     fields = list(dict.fromkeys(own + spoken))
     if strong := [field for field in fields if field not in _WEAK]:
         return _unique(source.of(*strong[:_MOST_FIELDS])), []
-    wanted = [word for word in content_stems(" ".join(asked)) if word not in ASKING]
+    wanted = _other_rating(" ".join(asked)) or [w for w in content_stems(" ".join(asked)) if w not in ASKING_WORDS]
     if matching := _matching(wanted, source):
         return matching, []
     if fields or not wanted:
@@ -56,9 +56,18 @@ def requested(question: str, source: Source, unknown: Sequence[str] = ()) -> tup
     return [], wanted
 
 
-def _corrected(word: str, held: set[str]) -> str:
-    """Read a misspelt word of asking as what it was meant to be: "availble", "prise"; but "collar" of a collar."""
-    if word in _SPOKEN_WORDS or stem(word) in held:
+def _other_rating(text: str) -> list[str]:
+    """The stem of what is rated, where it is not what customers think of it: "UV rating"."""
+    found = _OTHER_RATING.search(text)
+    if not found or found[1] in STOPWORDS or stem(found[1]) in ASKING_WORDS:
+        return []
+    return [stem(found[1])]
+
+
+def _corrected(word: str, held: set[str], unknown: Sequence[str] | None) -> str:
+    """Read a misspelt word of asking as what it was meant to be: "availble", "prise"; "collar" is no "dollar"."""
+    is_known = stem(word) in held or (unknown is not None and word not in unknown)
+    if word in _SPOKEN_WORDS or is_known:
         return word
     return nearest_word(word, _SPOKEN_WORDS, _TYPO_RATIO) or word
 
@@ -71,7 +80,7 @@ def _without(title: set[str], question: str) -> list[str]:
 def _named_fields(text: str, said: set[str], source: Source) -> tuple[list[str], list[str]]:
     """Fields of this record that the question names in their own words, and those it speaks of in others."""
     present = list(dict.fromkeys(statement.field for statement in source.statements))
-    if (rating := _OTHER_RATING.search(text)) and stem(rating[1]) not in ASKING and rating[1] not in STOPWORDS:
+    if _other_rating(text):
         present = [field for field in present if field != "rating"]
     own = [field for field in present if said & (_CERTAIN.get(field) or {stem(word) for word in words(field)})]
     spoken = [field for field in present if field not in own and said & source.of(field)[0].anchors]

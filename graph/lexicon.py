@@ -27,7 +27,7 @@ MOST_ALTERNATIVES = 4
 TYPO_RATIO = 84
 
 # Words of asking and wanting, which say nothing about the thing asked for.
-ASKING = frozenset(
+ASKING_WORDS = frozenset(
     stem(word)
     for word in """sell sells carry carries stock stocked buy purchase order need want looking look search find show
     recommend suggest recommendation advice advise best good great nice perfect right something anything thing things
@@ -43,7 +43,8 @@ ASKING = frozenset(
     piece pieces left
     number details detail info information describe explain everything hows whats thinking love really
     made make""".split()
-) | frozenset(stem(word) for spoken in SPOKEN.values() for word in words(spoken))
+)
+ASKING = ASKING_WORDS | {stem(word) for spoken in SPOKEN.values() for word in words(spoken)}
 
 
 def nearest_word(word: str, known: Sequence[str], ratio: float = TYPO_RATIO) -> str | None:

@@ -73,7 +73,7 @@ def _product(services: Services, citation: Citation, records: Records, product_p
     st.page_link(
         product_page,
         label="Open the product page",
-        icon=":material/open_in_new:",
+        icon=":material/arrow_forward:",
         query_params=_to(product.id),
     )
 

@@ -30,7 +30,7 @@ _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _ADDRESS = re.compile(r"(?P<lead>https?://|www\.|@)(?P<host>[-.\w]+)(?P<is_login>(?=[@:\\]))?", re.IGNORECASE)
 _ICON = re.compile(r":(?=material[_/]|streamlit:)")
 _ARROW = re.compile(r"(?<!\S)(<->|->|<-|--|>=|<=|~=)(?!\S)")
-_MARKER = re.compile(r"\[(\d{1,2})\]")
+_MARKERS = re.compile(r"\s*(?P<numbers>\[\d{1,2}\](?:\s*\[\d{1,2}\])*)(?P<stop>[.!?]?)")
 _LIST_ITEM = re.compile(r"(?P<bullet>[-*]|\d{1,2}\.)\s+(?P<text>.*)")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
@@ -77,16 +77,19 @@ def _lines(sentences: Iterable[Sentence]) -> list[str]:
 
 
 def _with_badges(line: str, citations: int, hosts: Collection[str]) -> str:
-    parts = _MARKER.split(line)  # text, number, text, number, ... text
-    shown = [_spaced(parts[0], hosts)]
-    for number, text in zip(parts[1::2], parts[2::2], strict=True):
-        known = 1 <= int(number) <= citations
-        shown.append((f":primary-badge[{number}]" if known else plain(f"[{number}]")) + _spaced(text, hosts))
-    return "".join(shown).strip()
+    """Put badges behind the full stop, tied to it: in front, a line could begin with the full stop."""
+    shown, at = "", 0
+    for found in _MARKERS.finditer(line):
+        numbers = [int(number) for number in re.findall(r"\d+", found["numbers"])]
+        if all(1 <= number <= citations for number in numbers):
+            badges = "".join(f"\u00a0:primary-badge[{number}]" for number in numbers)
+            shown += _spaced(line[at : found.start()], hosts) + plain(found["stop"]) + badges
+            at = found.end()
+    return (shown + _spaced(line[at:], hosts)).strip()
 
 
 def _spaced(text: str, hosts: Collection[str]) -> str:
-    """As `plain`, but keep a space at either end, where a badge follows or went before."""
+    """As `plain`, but keep a space at either end, where a badge or bold text follows or went before."""
     return f"{' ' * text[:1].isspace()}{plain(text, hosts)}{' ' * text[-1:].isspace()}"
 
 
