@@ -27,6 +27,8 @@ POLICY_COSINE_FLOOR = 0.45
 # Below this cosine the nearest products are not worth showing even as "the closest".
 PRODUCT_COSINE_FLOOR = 0.3
 SUGGESTIONS = 3
+# What is shown as the closest to a thing that the shop does not have is at least this near, or shares its kind.
+CLOSE_COSINE = 0.4
 STATEMENTS_IN_A_COMPARISON = 2
 _ASKS_FOR_A_THING = re.compile(
     r"\b(do|did) (you|u|ya) (guys )?(sell|have|carry|stock)\b|\bgot any\b|\blooking for\b|^\W*\w+( \w+)?\W*$",
@@ -132,6 +134,9 @@ def _suggestions(question: str, vector: Vector, turn: Turn) -> Findings:
     near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]
     near = _affordable(near, question, turn)[:SUGGESTIONS]
     unknown = turn.lexicon.unknown_words(question) or _not_in_titles(question, near, turn)
+    if unknown:
+        cosines = {hit.id: hit.cosine or 0.0 for hit in hits}
+        near = [key for key in near if cosines[key] >= CLOSE_COSINE or _shares_a_word(question, key, turn)]
     lead = [turn.phrase("unknown_product", words=quoted(unknown))] if unknown else []
     if not near:
         return Findings(lead=lead or [turn.phrase("unclear")])
@@ -147,6 +152,12 @@ def _not_in_titles(question: str, product_ids: Sequence[str], turn: Turn) -> lis
     held = {word for product in found for word in content_stems(f"{product.title} {product.category}")}
     wanted = [word for word in content_stems(question) if word not in ASKING and not word[0].isdigit()]
     return [] if held & set(wanted) else unanswered_words(question, wanted)
+
+
+def _shares_a_word(question: str, product_id: str, turn: Turn) -> bool:
+    product = turn.version.products[product_id]
+    wanted = set(content_stems(question)) - ASKING
+    return bool(wanted & set(content_stems(f"{product.title} {product.category}")))
 
 
 def _affordable(product_ids: Sequence[str], question: str, turn: Turn) -> list[str]:

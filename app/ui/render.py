@@ -77,12 +77,12 @@ def _lines(sentences: Iterable[Sentence]) -> list[str]:
 
 
 def _with_badges(line: str, citations: int, hosts: Collection[str]) -> str:
-    """Put badges behind the full stop, tied to it: in front, a line could begin with the full stop."""
+    """Put badges behind the full stop: in front of it, a line on a phone could begin with the full stop."""
     shown, at = "", 0
     for found in _MARKERS.finditer(line):
         numbers = [int(number) for number in re.findall(r"\d+", found["numbers"])]
         if all(1 <= number <= citations for number in numbers):
-            badges = "".join(f"\u00a0:primary-badge[{number}]" for number in numbers)
+            badges = "".join(f" :primary-badge[{number}]" for number in numbers)
             shown += _spaced(line[at : found.start()], hosts) + plain(found["stop"]) + badges
             at = found.end()
     return (shown + _spaced(line[at:], hosts)).strip()

@@ -75,8 +75,7 @@ def test_an_answer_is_shown_with_its_sources_card_and_live_price(page: AppTest) 
     assert question.text[0].value == "What does the Gust Kite cost?"
     shown = [element.value for element in reply.markdown]
     assert shown[0] == (
-        "The Gust Kite costs €49\\.00\\.\u00a0:primary-badge[1]"
-        " You have 30 days to send it back\\.\u00a0:primary-badge[2]"
+        "The Gust Kite costs €49\\.00\\. :primary-badge[1] You have 30 days to send it back\\. :primary-badge[2]"
     )
     assert shown[1] == r"**€49\.00**  :green-badge[In stock]"
     assert [button.label for button in reply.button] == [

@@ -81,7 +81,7 @@ def test_an_answer_keeps_its_lists_and_badges_and_nothing_else() -> None:
         [
             r"Here is what I have\:",
             "",
-            "- The \\*Gust\\* costs \\$5\\.\u00a0:primary-badge[1]",
+            "- The \\*Gust\\* costs \\$5\\. :primary-badge[1]",
             r"- The Gale costs \$6 \[2\]\.",
             "",
             r"\(reduced\)",
@@ -91,15 +91,15 @@ def test_an_answer_keeps_its_lists_and_badges_and_nothing_else() -> None:
 
 def test_steps_become_a_list_and_numbers_stay() -> None:
     steps = [said("Fold it [1].", block=True), said("2. Send it [1].", block=True)]
-    assert render.answer(steps, 1) == "- Fold it\\.\u00a0:primary-badge[1]\n\n2. Send it\\.\u00a0:primary-badge[1]"
+    assert render.answer(steps, 1) == "- Fold it\\. :primary-badge[1]\n\n2. Send it\\. :primary-badge[1]"
 
 
 @pytest.mark.parametrize(
     ("text", "markdown"),
     [
-        ("It is red [1] [2]!", "It is red\\!\u00a0:primary-badge[1]\u00a0:primary-badge[2]"),
-        ("Red [1], or blue [2].", "Red\u00a0:primary-badge[1]\\, or blue\\.\u00a0:primary-badge[2]"),
-        ("Red [1] it is", "Red\u00a0:primary-badge[1] it is"),
+        ("It is red [1] [2]!", "It is red\\! :primary-badge[1] :primary-badge[2]"),
+        ("Red [1], or blue [2].", "Red :primary-badge[1]\\, or blue\\. :primary-badge[2]"),
+        ("Red [1] it is", "Red :primary-badge[1] it is"),
         ("Red [3].", r"Red \[3\]\."),
         ("Red [0].", r"Red \[0\]\."),
         ("Red [1][3].", r"Red \[1\]\[3\]\."),
