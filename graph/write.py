@@ -70,16 +70,15 @@ class Pen:
         self._emit({"kind": "sentence", **sentence.model_dump(), "citations": citations})
 
     def show_statement(self, point: Point) -> None:
-        block = self._as_list or point.statement.field in {"step", "row"}
-        self._cited(point.statement.text, point.source, (point.statement,), "record", block)
+        self._cited(point.statement.text, point.source, (point.statement,), "record")
 
     def show_written(self, text: str, source: Source, statements: Sequence[Statement]) -> None:
-        self._cited(as_the_shop_writes(text, source), source, statements, "model", self._as_list)
+        self._cited(as_the_shop_writes(text, source), source, statements, "model")
 
-    def _cited(self, text: str, source: Source, statements: Sequence[Statement], author: Author, block: bool) -> None:
+    def _cited(self, text: str, source: Source, statements: Sequence[Statement], author: Author) -> None:
         number = self._account.cite(citation_of(source, statements))
-        bullet = "- " if self._as_list else ""
-        self.show(Sentence(text=bullet + with_marker(text, number), author=author, block=block))
+        lead = "- " if self._as_list else line_lead(source, statements)
+        self.show(Sentence(text=lead + with_marker(text, number), author=author, block=bool(lead)))
 
 
 def as_the_shop_writes(text: str, source: Source) -> str:
@@ -98,6 +97,14 @@ def citation_of(source: Source, statements: Iterable[Statement]) -> Citation:
         return Citation(id=source.id, kind=source.kind)
     times = {"price": source.facts.price_as_of, "stock": source.facts.stock_as_of}
     return Citation(id=source.id, kind="fact", as_of=min(times[field] for field in live))
+
+
+def line_lead(source: Source, statements: Sequence[Statement]) -> str:
+    """What a statement's line begins with: the number of a step, the bullet of a table row, nothing in running text."""
+    if len(statements) != 1 or statements[0].field not in ("step", "row"):
+        return ""
+    steps = source.of("step")
+    return f"{steps.index(statements[0]) + 1}. " if statements[0] in steps else "- "
 
 
 def with_marker(text: str, number: int) -> str:
