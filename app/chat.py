@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, Literal
 
 from langgraph.graph.state import CompiledStateGraph
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
 from graph.build import check_request, run_turn
 from graph.deps import Deps, Turn
@@ -33,6 +33,7 @@ Event = dict[str, Any]
 TRANSCRIPT_DAYS = 90
 _HISTORY_RUNS = 6
 _WORKERS = 16
+_EXCHANGES = select(runs, feedback.c.thumb).outerjoin(feedback, feedback.c.run_id == runs.c.id)
 
 
 @dataclass(frozen=True)
@@ -211,27 +212,24 @@ class ChatService:
 
     def history(self, conversation_id: str) -> list[Exchange]:
         """Return all exchanges of a conversation, oldest first. Raises RecordNotFound."""
-        query = (
-            select(runs, feedback.c.thumb)
-            .outerjoin(feedback, feedback.c.run_id == runs.c.id)
-            .where(runs.c.conversation_id == conversation_id)
-            .order_by(runs.c.created_at)
-        )
+        query = _EXCHANGES.where(runs.c.conversation_id == conversation_id).order_by(runs.c.created_at)
         with self._database.connect() as connection:
             if not connection.scalar(select(func.count()).where(conversations.c.id == conversation_id)):
                 raise RecordNotFound(f"no conversation {conversation_id!r}")
             rows = connection.execute(query).all()
-        return [
-            Exchange(
-                row.id,
-                row.question,
-                row.state,
-                row.created_at,
-                [e for _, e in self._events_after(row.id, 0)],
-                row.thumb,
-            )
-            for row in rows
-        ]
+        return [self._exchange_of(row) for row in rows]
+
+    def exchange(self, run_id: str) -> Exchange:
+        """Return one exchange as it is now; a page that follows an answer asks often. Raises RecordNotFound."""
+        with self._database.connect() as connection:
+            row = connection.execute(_EXCHANGES.where(runs.c.id == run_id)).one_or_none()
+        if row is None:
+            raise RecordNotFound(f"no run {run_id!r}")
+        return self._exchange_of(row)
+
+    def _exchange_of(self, row: Row[Any]) -> Exchange:
+        events = [event for _, event in self._events_after(row.id, 0)]
+        return Exchange(row.id, row.question, row.state, row.created_at, events, row.thumb)
 
     def rate(self, run_id: str, thumb: Literal["up", "down"], comment: str | None = None) -> None:
         """Keep a customer's thumb on an answer; a second one replaces the first."""

@@ -108,19 +108,9 @@ def _with_sizes_written(question: str) -> str:
     """Write sizes as the catalog does where the question surely means one: "in m", "size xl", "EU 42", "medium"."""
     text = re.sub(r"\b(small|medium|large)\b", lambda match: match[1][0].upper(), question, flags=re.IGNORECASE)
     text = re.sub(r"\b(in|size|sizes|a|an)\s+(x{0,3}[sl]|m)\b", lambda match: f"{match[1]} {match[2].upper()}", text)
-    spelt = {
-        "litre": "l",
-        "litres": "l",
-        "liter": "l",
-        "liters": "l",
-        "metres": "m",
-        "meters": "m",
-        "metre": "m",
-        "meter": "m",
-    }
     text = re.sub(
         r"(\d)\s*(lit(?:re|er)s?|met(?:re|er)s?)\b",
-        lambda match: f"{match[1]} {spelt[match[2].lower()]}",
+        lambda match: f"{match[1]} {match[2][0].lower()}",
         text,
         flags=re.IGNORECASE,
     )

@@ -14,11 +14,26 @@ import numpy as np
 import pytest
 
 from shopbot.embedding import Progress, Vectors
+from shopbot.types import Fact
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_DATA = Path(os.environ.get("SHOPBOT_TEST_PUBLIC_DATA", ROOT.parent / "shared" / "data"))
 DIMENSION = 384
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+
+def fact(sku: str = "", price: int | None = None, sale: int | None = None, stock: int | None = None) -> Fact:
+    """Return what is known of article P1 or a variant of it at noon; prices in cents."""
+    return Fact(
+        article_id="P1",
+        sku=sku,
+        price_minor=price,
+        sale_price_minor=sale,
+        currency="USD",
+        price_as_of=NOON,
+        stock=stock,
+        stock_as_of=NOON,
+    )
 
 
 class HashEmbedder:

@@ -53,19 +53,19 @@ def _stop_button(services: Services, run_id: str) -> None:
 
 
 @st.fragment(run_every=AGAIN_S)
-def follow(services: Services, conversation_id: str, run_id: str) -> None:
+def follow(services: Services, run_id: str) -> None:
     """Show what is written, as it is written, in watches of WATCH_S until the run has ended.
 
     Neither one long wait nor a quick poll: a script that waits for the next event does not notice a click, and
     "Stop" has to work while the model says nothing; a page that is redrawn four times a second never gets to
     paint on a busy machine. The run belongs to the server: after a click or a reload this just begins anew.
     """
-    exchange = _current(services, conversation_id, run_id)
+    exchange = services.chat.exchange(run_id)
     place, ends = st.markdown(_so_far(services, exchange)), time.monotonic() + WATCH_S
     while exchange.state == "running" and time.monotonic() < ends:
         time.sleep(STEP_S)
         _let_clicks_through()
-        before, exchange = exchange, _current(services, conversation_id, run_id)
+        before, exchange = exchange, services.chat.exchange(run_id)
         if exchange.events != before.events:
             place.markdown(_so_far(services, exchange))
     if exchange.state != "running":
@@ -74,11 +74,6 @@ def follow(services: Services, conversation_id: str, run_id: str) -> None:
 
 def _so_far(services: Services, exchange: Exchange) -> str:
     return _text(services, exchange) or ":gray[Looking it up …]"
-
-
-def _current(services: Services, conversation_id: str, run_id: str) -> Exchange:
-    history = services.chat.history(conversation_id)
-    return next(exchange for exchange in history if exchange.run_id == run_id)
 
 
 def _let_clicks_through() -> None:

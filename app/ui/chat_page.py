@@ -33,7 +33,7 @@ def show(services: Services, product_page: Page) -> None:
     record_view.open_source(services, exchanges, records, product_page)
     if is_busy:  # last, because it takes its time
         with place:
-            answer_view.follow(services, st.query_params[CONVERSATION], exchanges[-1].run_id)
+            answer_view.follow(services, exchanges[-1].run_id)
 
 
 def _history(services: Services) -> list[Exchange]:

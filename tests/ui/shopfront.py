@@ -133,23 +133,23 @@ class FakeChat:
         return run_id, conversation_id
 
     def show(self, run_id: str, *events: Event) -> None:
-        exchange = self._found(run_id)
+        exchange = self.exchange(run_id)
         self._put(replace(exchange, events=[*exchange.events, *events]))
 
     def finish(self, run_id: str, state: RunState = "done") -> None:
-        events = self.reply(self._found(run_id).question)
-        self._put(replace(self._found(run_id), state=state, events=[*events, done(events)]))
+        events = self.reply(self.exchange(run_id).question)
+        self._put(replace(self.exchange(run_id), state=state, events=[*events, done(events)]))
 
     def fail(self, run_id: str, state: RunState = "failed", kind: str = "ModelError") -> None:
         error = {"kind": "error", "type": kind, "message": "CUDA: out of memory at 0xdeadbeef"}
-        self._put(replace(self._found(run_id), state=state, events=[error]))
+        self._put(replace(self.exchange(run_id), state=state, events=[error]))
 
     def stop(self, run_id: str) -> None:
-        shown = self._found(run_id).events
-        self._put(replace(self._found(run_id), state="stopped", events=[*shown, done(shown, stopped=True)]))
+        shown = self.exchange(run_id).events
+        self._put(replace(self.exchange(run_id), state="stopped", events=[*shown, done(shown, stopped=True)]))
 
     def rate(self, run_id: str, thumb: str, comment: str | None = None) -> None:
-        self._put(replace(self._found(run_id), thumb=thumb))
+        self._put(replace(self.exchange(run_id), thumb=thumb))
 
     def history(self, conversation_id: str) -> list[Exchange]:
         if conversation_id not in self.conversations:
@@ -157,9 +157,9 @@ class FakeChat:
         return list(self.conversations[conversation_id])
 
     def events(self, run_id: str, after: int = 0) -> Iterator[tuple[int, Event]]:
-        yield from list(enumerate(self._found(run_id).events, start=1))[after:]
+        yield from list(enumerate(self.exchange(run_id).events, start=1))[after:]
 
-    def _found(self, run_id: str) -> Exchange:
+    def exchange(self, run_id: str) -> Exchange:
         return next(e for exchanges in self.conversations.values() for e in exchanges if e.run_id == run_id)
 
     def _put(self, exchange: Exchange) -> None:

@@ -1,27 +1,11 @@
 """From the words of a question to the statements that answer it; what the record lacks is said to be lacking."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from graph.asks import fitting_rows, requested
 from graph.statements import Source, policy_source, product_source
-from shopbot.types import Fact, PolicySection, Product, ProductFacts, Variant
-
-NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-def fact(sku: str, price: int | None, stock: int | None) -> Fact:
-    return Fact(
-        article_id="P1",
-        sku=sku,
-        price_minor=price,
-        sale_price_minor=None,
-        currency="USD",
-        price_as_of=NOW,
-        stock=stock,
-        stock_as_of=NOW,
-    )
+from shopbot.types import PolicySection, Product, ProductFacts, Variant
+from tests.fakes_data import fact
 
 
 def jacket() -> Source:
@@ -45,9 +29,11 @@ def jacket() -> Source:
         },
         variants=variants,
     )
-    stock = {variant.sku: fact(variant.sku, None, 0 if variant.sku == "M-Moss" else 4) for variant in variants}
-    stock["XL-Ink Blue"] = fact("XL-Ink Blue", 36900, 4)
-    return product_source(1, item, ProductFacts(own=fact("", 34900, None), variants=stock), "en-US")
+    stock = {
+        variant.sku: fact(variant.sku, price=None, stock=0 if variant.sku == "M-Moss" else 4) for variant in variants
+    }
+    stock["XL-Ink Blue"] = fact("XL-Ink Blue", price=36900, stock=4)
+    return product_source(1, item, ProductFacts(own=fact("", price=34900, stock=None), variants=stock), "en-US")
 
 
 SOURCE = jacket()

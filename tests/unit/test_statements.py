@@ -1,27 +1,13 @@
 """A record as single true sentences: what is known is said, what is unknown is never said to be something."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from graph.statements import attribute_label, policy_source, product_source
 from shopbot.types import Fact, PolicySection, Product, ProductFacts, Variant
-
-NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-def fact(sku: str = "", price: int | None = None, sale: int | None = None, stock: int | None = None) -> Fact:
-    return Fact(
-        article_id="P1",
-        sku=sku,
-        price_minor=price,
-        sale_price_minor=sale,
-        currency="USD",
-        price_as_of=NOW,
-        stock=stock,
-        stock_as_of=NOW,
-    )
+from tests.fakes_data import NOON, fact
 
 
 def product(*variants: tuple[str, str | None], title: str = "Fulmar Jacket", **attributes: Any) -> Product:
@@ -174,9 +160,9 @@ def test_the_verb_agrees_with_the_title(title: str, verb: str) -> None:
 
 
 def test_stock_is_as_old_as_the_oldest_count_that_it_comes_from() -> None:
-    old = fact("S-Ink", stock=1).model_copy(update={"stock_as_of": NOW - timedelta(hours=5)})
+    old = fact("S-Ink", stock=1).model_copy(update={"stock_as_of": NOON - timedelta(hours=5)})
     known = ProductFacts(own=fact(price=1), variants={"S-Ink": old, "M-Ink": fact("M-Ink", stock=2)})
-    assert (known.stock_as_of, known.price_as_of) == (NOW - timedelta(hours=5), NOW)
+    assert (known.stock_as_of, known.price_as_of) == (NOON - timedelta(hours=5), NOON)
 
 
 @pytest.mark.parametrize(
@@ -193,13 +179,13 @@ def test_stock_is_as_old_as_the_oldest_count_that_it_comes_from() -> None:
     ],
 )
 def test_a_newer_count_of_the_whole_article_overrules_its_sizes(hours_later: int, texts: list[str]) -> None:
-    own = fact(price=1, stock=7).model_copy(update={"stock_as_of": NOW + timedelta(hours=hours_later)})
+    own = fact(price=1, stock=7).model_copy(update={"stock_as_of": NOON + timedelta(hours=hours_later)})
     known = ProductFacts(own=own, variants={"S-Ink": fact("S-Ink", stock=3), "M-Ink": fact("M-Ink", stock=0)})
     assert said("stock", product(("S", "Ink"), ("M", "Ink")), known) == texts
 
 
 def test_a_newer_count_of_nothing_is_sold_out_in_every_size() -> None:
-    own = fact(price=1, stock=0).model_copy(update={"stock_as_of": NOW + timedelta(seconds=1)})
+    own = fact(price=1, stock=0).model_copy(update={"stock_as_of": NOON + timedelta(seconds=1)})
     known = ProductFacts(own=own, variants={"S-Ink": fact("S-Ink", stock=3)})
     assert said("stock", product(("S", "Ink"), ("M", "Ink")), known) == ["The Fulmar Jacket is sold out."]
     assert known.stock_of("S-Ink") == 0

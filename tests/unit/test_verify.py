@@ -1,29 +1,12 @@
 """The verifier's rule, case by case: what a record supports is shown, everything else is not."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from graph.lexicon import Lexicon
 from graph.statements import policy_source, product_source
 from graph.verify import Finding, check
-from shopbot.types import Fact, PolicySection, Product, ProductFacts, Variant
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-def fact(sku: str = "", price: int | None = None, sale: int | None = None, stock: int | None = None) -> Fact:
-    return Fact(
-        article_id="P1",
-        sku=sku,
-        price_minor=price,
-        sale_price_minor=sale,
-        currency="USD",
-        stock=stock,
-        price_as_of=NOW,
-        stock_as_of=NOW,
-    )
-
+from shopbot.types import PolicySection, Product, ProductFacts, Variant
+from tests.fakes_data import fact
 
 JACKET = Product(
     id="P1",
