@@ -16,7 +16,8 @@ from typing import Any, cast
 import numpy as np
 import psutil
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from app.wiring import Progress, Services, open_services
 from graph.build import run_turn
@@ -24,13 +25,14 @@ from graph.deps import Deps
 from graph.routing import Route
 from graph.turn import Message, TurnRequest
 from shopbot.chat_format import to_messages
-from shopbot.chat_models import ServedModel, build_served_model
+from shopbot.chat_models import EngineSlots, ServedModel, build_served_model
 from shopbot.embedding import Embedder, Vectors
 from shopbot.search import search_products
 from shopbot.settings import Engine, Settings
 
 ANSWER_TOKENS = 28  # the length of a typical answer, forced on both engines
 SEARCHES = 200
+FAILING_TURNS = 6
 ENGINES: tuple[Engine, Engine] = ("openvino", "transformers")
 
 
@@ -55,6 +57,7 @@ def run_bench(settings: Settings, rounds: int, turns: int, progress: Progress) -
         *_engines(services, settings, rounds, progress),
         *_retrieval(services, progress),
         *_overhead(services, turns, progress),
+        *_failing(services, progress),
     ]
     return "\n".join(report)
 
@@ -222,6 +225,42 @@ def _overhead(services: Services, turns: int, progress: Progress) -> Iterator[st
     p50, p95 = np.percentile(rest, [50, 95])
     yield f"## What is neither model nor embedding, {turns} turns\n"
     yield f"p50 {p50:.1f} ms, p95 {p95:.1f} ms; whole turn p50 {np.median(total):.0f} ms"
+
+
+class DribblingModel(BaseChatModel):
+    """A model that fails in the slowest way: a word every 50 ms, and never a sentence."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "dribbling"
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        raise NotImplementedError("it is only streamed")
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        while True:
+            time.sleep(0.05)
+            yield ChatGenerationChunk(message=AIMessageChunk(content="well "))
+
+
+def _failing(services: Services, progress: Progress) -> Iterator[str]:
+    """How soon a cited answer of the records is there when the model never comes to a sentence."""
+    model = services.deps.models["base"]
+    failing = replace(model, chat_model=DribblingModel(), slots=EngineSlots(1, 8), retry_after_s=0.0)
+    deps = replace(services.deps, models={"base": failing})
+    took = []
+    for number, question in enumerate(_questions(services, FAILING_TURNS)):
+        request = TurnRequest(messages=(Message(role="user", content=question),))
+        result = run_turn(services.graph, deps, request, lambda _: None, threading.Event())
+        assert result.reduced, "the model was to fail"
+        took.append(result.timings_ms.first_sentence)
+        progress("failing turns", number + 1, FAILING_TURNS)
+    limit = model.first_sentence_timeout_s * 1000
+    yield f"\n## A model that never comes to a sentence, {FAILING_TURNS} turns\n"
+    yield (
+        f"The records answer after {np.median(took):.0f} ms (median; worst {max(took):.0f} ms),"
+        f" {np.median(took) / limit:.2f} times the limit of {limit:.0f} ms"
+    )
 
 
 def _questions(services: Services, turns: int) -> Iterable[str]:

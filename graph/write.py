@@ -129,6 +129,7 @@ def _draft(points: Sequence[Point], state: State, turn: Turn, pen: Pen) -> None:
         decoding=prompt.decoding,
         cancelled=turn.cancelled,
         timings=timings,
+        has_shown=lambda: any(sentence.author == "model" for sentence in account.sentences),
     )
     for sentence in _sentences(pieces):
         outcome = check(sentence, sources, turn.lexicon)

@@ -51,13 +51,15 @@ class Settings(BaseSettings):
     )
     openai_base_url: str | None = Field(None, description="Base URL of the OpenAI-compatible server, ending in /v1.")
     openai_api_key: SecretStr = Field(SecretStr("not-needed"), description="Key for that server, where it wants one.")
-    model_first_token_timeout_s: float = Field(
+    model_first_sentence_timeout_s: float = Field(
         1.5,
         gt=0,
         le=120,
-        description="Longest wait for the first token before the answer is composed from the records instead.",
+        description="Longest wait for a first sentence to show; then the answer is composed from the records.",
     )
-    model_stall_timeout_s: float = Field(1.5, gt=0, le=120, description="Longest pause between two tokens.")
+    model_stall_timeout_s: float = Field(
+        1.5, gt=0, le=120, description="Longest pause between two tokens after the first shown sentence."
+    )
     model_retry_after_s: float = Field(
         10.0, ge=0, le=3600, description="After a failure the model is left alone this long."
     )

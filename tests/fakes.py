@@ -188,7 +188,7 @@ def served(chat_model: BaseChatModel, **options: Any) -> ServedModel:
         "name": "fake",
         "engine": "openvino",
         "slots": EngineSlots(capacity=1, queue_size=8),
-        "first_token_timeout_s": 1.0,
+        "first_sentence_timeout_s": 1.0,
         "stall_timeout_s": 1.0,
         "retry_after_s": 10.0,
         "fingerprint": "000000000000",

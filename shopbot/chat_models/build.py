@@ -40,7 +40,7 @@ def build_served_model(settings: Settings, arm: str = "base", progress: Progress
         engine=settings.engine,
         chat_model=chat_model,
         slots=EngineSlots(EMBEDDED_CAPACITY if is_embedded else REMOTE_CAPACITY, settings.model_queue_size),
-        first_token_timeout_s=settings.model_first_token_timeout_s,
+        first_sentence_timeout_s=settings.model_first_sentence_timeout_s,
         stall_timeout_s=settings.model_stall_timeout_s,
         retry_after_s=settings.model_retry_after_s,
         arm=arm,
@@ -60,7 +60,7 @@ def warm_up(served: ServedModel) -> None:
     question = HumanMessage("Which tent do you recommend for two people? " * 30)
     is_embedded = served.engine in ("openvino", "transformers")
     # First-time allocations on a busy machine may take long, and nobody is waiting; a server is to answer as always.
-    patient = replace(served, first_token_timeout_s=60, stall_timeout_s=60) if is_embedded else served
+    patient = replace(served, first_sentence_timeout_s=60, stall_timeout_s=60) if is_embedded else served
     patient.health = served.health
     try:
         for _ in patient.stream_text([question], decoding=Decoding(max_tokens=4), cancelled=threading.Event()):
@@ -145,7 +145,7 @@ def _make_langchain(settings: Settings, progress: Progress) -> "BaseChatModel":
 
 
 def _http_timeout_s(settings: Settings) -> float:
-    return max(settings.model_first_token_timeout_s, settings.model_stall_timeout_s) + HTTP_GRACE_S
+    return max(settings.model_first_sentence_timeout_s, settings.model_stall_timeout_s) + HTTP_GRACE_S
 
 
 _MAKERS: dict[str, "Callable[[Settings, Progress], BaseChatModel]"] = {

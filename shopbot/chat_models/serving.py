@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import queue
 import threading
 import time
@@ -52,7 +53,7 @@ class ServedModel:
     engine: str  # one of Settings' engines
     chat_model: "BaseChatModel"
     slots: EngineSlots
-    first_token_timeout_s: float
+    first_sentence_timeout_s: float
     stall_timeout_s: float
     retry_after_s: float
     arm: str = "base"
@@ -72,20 +73,25 @@ class ServedModel:
         decoding: Decoding,
         cancelled: threading.Event,
         timings: Timings | None = None,
+        has_shown: Callable[[], bool] = lambda: True,
     ) -> Generator[str]:
         """Yield a reply's text as it is written; nothing happens before the first `next`.
 
-        Ends early, without an error, once `cancelled` is set. Closing the generator or setting
-        `cancelled` returns at once and stops the engine; its slot is free when the engine really is.
+        `has_shown` tells whether somebody has been shown a part of the reply: until then all of its pauses together
+        may take `first_sentence_timeout_s`, afterwards each of them `stall_timeout_s`.
 
-        Raises ModelBusy (no slot), ModelTimeout (no first token, or a pause within the reply),
+        Ends early, without an error, once `cancelled` is set. Closing the generator or setting `cancelled`
+        returns at once and stops the engine; its slot is free when the engine really is.
+
+        Raises ModelBusy (no slot), ModelTimeout (nothing to show in time, or a pause within the reply),
         ModelGarbled (empty, or not language) and ModelError for all else, at once while the model is
         left alone after a failure.
         """
         is_trial = self.health.admit()
         report: Callable[[], None] = self.health.abandoned
         try:
-            yield from self._stream_in_slot(messages, decoding, cancelled, timings or Timings(), is_trial)
+            call = _Call(cancelled, has_shown)
+            yield from self._stream_in_slot(messages, decoding, call, timings or Timings(), is_trial)
             if not cancelled.is_set():
                 report = self.health.succeeded
         except ModelBusy:
@@ -106,16 +112,15 @@ class ServedModel:
         self,
         messages: "Sequence[BaseMessage]",
         decoding: Decoding,
-        cancelled: threading.Event,
+        call: "_Call",
         timings: Timings,
         is_trial: bool,
     ) -> Iterator[str]:
         asked = time.monotonic()
-        if not self._take_slot(cancelled, is_trial):
+        if not self._take_slot(call.cancelled, is_trial):
             return
         started = time.monotonic()
         timings.queued_ms = _ms(started - asked)
-        call = _Call(cancelled)
         options = call_options(self.engine, decoding, is_openai_itself=self.is_openai_itself)
         self._start_producer(call, list(messages), options)
         try:
@@ -129,7 +134,7 @@ class ServedModel:
         if not is_trial:
             return self.slots.acquire(cancelled, self.slot_timeout_s)
         try:
-            return self.slots.acquire(cancelled, self.first_token_timeout_s)
+            return self.slots.acquire(cancelled, self.first_sentence_timeout_s)
         except ModelBusy as error:
             raise ModelTimeout("the engine has not come back from an earlier answer") from error
 
@@ -174,12 +179,12 @@ class ServedModel:
     def _checked_text(self, call: "_Call", timings: Timings, started: float) -> Iterator[str]:
         reply = ""
         is_finished = False
-        deadline = started + self.first_token_timeout_s
+        deadline = started + self.first_sentence_timeout_s
         while not isinstance(item := call.take(deadline), _End):
             if item is None:
                 if call.cancelled.is_set():
                     return
-                raise self._timed_out(reply)
+                raise self._timed_out(reply, call)
             is_finished = is_finished or item.is_finish
             if item.counts:
                 timings.add_tokens(*item.counts)
@@ -190,17 +195,21 @@ class ServedModel:
                 if looks_garbled(reply):
                     raise ModelGarbled("the reply is not language")
                 yield item.text
-                deadline = time.monotonic() + self.stall_timeout_s
+                # Without the first limit a model that dribbles, or stalls late, keeps people waiting for nothing.
+                last = math.inf if call.has_shown() else started + self.first_sentence_timeout_s
+                deadline = min(last, time.monotonic() + self.stall_timeout_s)
         if call.cancelled.is_set():
             return
         if item.error is not None:
             raise as_model_error(item.error) from item.error
         self._check_is_whole(reply, is_finished)
 
-    def _timed_out(self, reply: str) -> ModelTimeout:
-        if reply:
-            return ModelTimeout(f"stopped in mid-answer for {self.stall_timeout_s:g} s")
-        return ModelTimeout(f"no first token within {self.first_token_timeout_s:g} s")
+    def _timed_out(self, reply: str, call: "_Call") -> ModelTimeout:
+        if not reply:
+            return ModelTimeout(f"no first token within {self.first_sentence_timeout_s:g} s")
+        if not call.has_shown():
+            return ModelTimeout(f"no sentence to show within {self.first_sentence_timeout_s:g} s")
+        return ModelTimeout(f"stopped in mid-answer for {self.stall_timeout_s:g} s")
 
     def _check_is_whole(self, reply: str, is_finished: bool) -> None:
         if not reply.strip():
@@ -228,8 +237,9 @@ class _End(NamedTuple):
 class _Call:
     """What the consumer and the producer of one reply share."""
 
-    def __init__(self, cancelled: threading.Event) -> None:
+    def __init__(self, cancelled: threading.Event, has_shown: Callable[[], bool]) -> None:
         self.cancelled = cancelled
+        self.has_shown = has_shown
         self.is_over = threading.Event()
         self._items: queue.SimpleQueue[_Chunk | _End] = queue.SimpleQueue()
 

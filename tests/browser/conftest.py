@@ -157,7 +157,7 @@ def slow_server(
         "SHOPBOT_ENGINE": "openai",
         "SHOPBOT_MODEL": "fake",
         "SHOPBOT_OPENAI_BASE_URL": slow_model.base_url,
-        "SHOPBOT_MODEL_FIRST_TOKEN_TIMEOUT_S": "20",
+        "SHOPBOT_MODEL_FIRST_SENTENCE_TIMEOUT_S": "20",
         "SHOPBOT_MODEL_STALL_TIMEOUT_S": "20",
     }
     folder = tmp_path_factory.mktemp("slow")

@@ -24,12 +24,12 @@ from shopbot.settings import Settings
 from tests.fakes import FakeOpenAIServer, Mode
 
 QUESTION: list[BaseMessage] = [HumanMessage("What is a tent?")]
-SOON_S = 5.0  # a noisy machine's idea of promptly; a hang takes much longer
+SOON_S = 10.0  # a noisy machine's idea of promptly; a hang takes much longer
 
 
 def settings(**values: Any) -> Settings:
     """Settings with limits that a noisy machine keeps."""
-    limits = {"model_first_token_timeout_s": 30, "model_stall_timeout_s": 30}
+    limits = {"model_first_sentence_timeout_s": 30, "model_stall_timeout_s": 30}
     return Settings(_env_file=None, **(limits | values))  # type: ignore[call-arg]
 
 
@@ -364,7 +364,7 @@ def server() -> Iterator[FakeOpenAIServer]:
 
 
 def remote(server: FakeOpenAIServer, **values: Any) -> ServedModel:
-    limits = {"model_first_token_timeout_s": 2, "model_stall_timeout_s": 2, "model_retry_after_s": 0}
+    limits = {"model_first_sentence_timeout_s": 2, "model_stall_timeout_s": 2, "model_retry_after_s": 0}
     base = {"engine": "openai", "model": "fake", "openai_base_url": server.base_url}
     return build_served_model(settings(openai_api_key=SecretStr("secret-key-123"), **(limits | base | values)))
 
@@ -431,7 +431,7 @@ def test_a_server_that_hangs_is_a_timeout_and_its_slot_comes_back(
     server: FakeOpenAIServer, mode: Mode, cause: str
 ) -> None:
     server.mode = mode
-    model = remote(server, model_first_token_timeout_s=0.3, model_stall_timeout_s=0.3)
+    model = remote(server, model_first_sentence_timeout_s=0.3, model_stall_timeout_s=0.3)
     with pytest.raises(ModelTimeout, match=cause):
         list(ask(model))
     assert until(lambda: model.slots.running == 0)  # the HTTP client gives up soon after

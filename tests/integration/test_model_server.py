@@ -66,7 +66,7 @@ def test_an_answer_written_by_a_model_server_is_checked_like_any_other(
         engine="openai",
         openai_base_url=base_url,
         model=model,
-        model_first_token_timeout_s=PATIENT_S,
+        model_first_sentence_timeout_s=PATIENT_S,
         model_stall_timeout_s=PATIENT_S,
     )
     services = open_services(settings, lambda *_: None)

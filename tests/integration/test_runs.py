@@ -98,7 +98,7 @@ class SlowReader(ChatService):
 
 def test_a_reader_misses_nothing_that_happens_between_its_look_and_its_wait(assistant: Any) -> None:
     """It would look again after a minute only: a change that is missed would take that long."""
-    asked = assistant(ANSWER, first_token_timeout_s=30.0)
+    asked = assistant(ANSWER, first_sentence_timeout_s=30.0)
     asked.model.hang_at_token = 0
     chat = SlowReader(asked)
     run_id, _ = chat.start(PRICE)
@@ -151,7 +151,7 @@ def test_a_stop_before_the_first_word_ends_the_run_without_an_answer(assistant: 
 
 
 def test_closing_the_service_ends_its_runs(assistant: Any) -> None:
-    asked = assistant(ANSWER, first_token_timeout_s=60.0)
+    asked = assistant(ANSWER, first_sentence_timeout_s=60.0)
     asked.model.hang_at_token = 0
     chat = asked.services.chat
     run_id, _ = chat.start(PRICE)
@@ -210,7 +210,7 @@ def test_after_a_failed_run_the_conversation_goes_on(assistant: Any, caplog: pyt
 
 def test_a_start_ends_the_runs_that_a_dead_process_left_open(assistant: Any, new_home: Path) -> None:
     """A reader of such a run gets what was shown, and an end; the conversation can go on."""
-    asked = assistant(f"{ANSWER} It weighs 515 g [1].", new_home, first_token_timeout_s=60.0, stall_timeout_s=60.0)
+    asked = assistant(f"{ANSWER} It weighs 515 g [1].", new_home, first_sentence_timeout_s=60.0, stall_timeout_s=60.0)
     asked.model.hang_at_token = 8
     dead = asked.services.chat
     run_id, conversation_id = dead.start(TWO)

@@ -440,7 +440,7 @@ def test_a_turn_keeps_the_version_that_it_started_with(assistant: Any, new_home:
             published.append(publish(asked.services, tmp_path, CO_0101=None))
         return "Nonsense."  # so that the answer is composed after the publish
 
-    asked = assistant(reply, new_home, first_token_timeout_s=120.0)
+    asked = assistant(reply, new_home, first_sentence_timeout_s=120.0)
     before = asked.services.store.catalog.active().version_id
     pinned = asked.ask("Tell me about the Everest Down Jacket.")
     assert published != []
@@ -512,7 +512,7 @@ def test_a_cancelled_turn_ends_with_what_was_shown(assistant: Any) -> None:
 
 @pytest.fixture(scope="module")
 def real_model() -> Any:
-    limits = {"model_first_token_timeout_s": 30, "model_stall_timeout_s": 30}
+    limits = {"model_first_sentence_timeout_s": 30, "model_stall_timeout_s": 30}
     model = build_served_model(Settings(_env_file=None, **limits))  # type: ignore[call-arg]
     warm_up(model)
     return model

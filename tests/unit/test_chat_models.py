@@ -47,7 +47,7 @@ from tests.fakes import ScriptedChatModel, obedient_model, served
 
 QUESTION = [HumanMessage("Which tent is light?")]
 ANSWER = "The Ridge 2 weighs 1.9 kg and costs €249.00."
-SOON_S = 2.0  # far more than it takes, on a noisy machine, far less than a hang
+SOON_S = 10.0  # far more than it takes, on a noisy machine, far less than a hang (30 s)
 
 
 class FakeClock:
@@ -201,7 +201,7 @@ def test_concurrent_turns_on_one_slot_do_not_overlap() -> None:
 
 def test_more_turns_than_slots_and_queue_are_told_busy_which_is_no_failure() -> None:
     chat = ScriptedChatModel(replies=[ANSWER], hang_at_token=0)
-    model = served(chat, slots=EngineSlots(capacity=1, queue_size=0), first_token_timeout_s=30)
+    model = served(chat, slots=EngineSlots(capacity=1, queue_size=0), first_sentence_timeout_s=30)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(reply, model)
         assert until(lambda: model.slots.running == 1)
@@ -224,7 +224,7 @@ def test_decoding_reaches_the_model() -> None:
 
 def test_no_first_token_is_a_timeout_and_the_slot_stays_taken_while_the_engine_is_busy() -> None:
     chat = ScriptedChatModel(replies=[ANSWER], hang_at_token=0)
-    model = served(chat, first_token_timeout_s=0.1)
+    model = served(chat, first_sentence_timeout_s=0.1)
 
     def times_out() -> None:
         with pytest.raises(ModelTimeout, match=r"no first token within 0\.1 s"):
@@ -238,7 +238,7 @@ def test_no_first_token_is_a_timeout_and_the_slot_stays_taken_while_the_engine_i
 
 def test_the_time_in_the_queue_does_not_count_towards_the_first_token() -> None:
     chat = ScriptedChatModel(replies=[ANSWER], token_delay_s=0.05)
-    model = served(chat, first_token_timeout_s=0.3)
+    model = served(chat, first_sentence_timeout_s=0.3)
     with ThreadPoolExecutor(3) as pool:  # the last one waits for about 0.8 s
         assert list(pool.map(reply, [model] * 3)) == [ANSWER] * 3
 
@@ -252,6 +252,21 @@ def test_a_pause_within_the_reply_is_a_timeout() -> None:
         next(pieces)
     chat.let_go()
     assert until(lambda: model.slots.running == 0)
+
+
+def test_until_something_is_shown_all_pauses_count_together() -> None:
+    """A model that dribbles never stalls; still nobody waits for its first sentence without end."""
+    chat = ScriptedChatModel(replies=["word " * 100], token_delay_s=0.05)
+    model = served(chat, first_sentence_timeout_s=0.2, stall_timeout_s=30)
+    pieces = model.stream_text(QUESTION, decoding=Decoding(), cancelled=threading.Event(), has_shown=lambda: False)
+    with pytest.raises(ModelTimeout, match=r"no sentence to show within 0\.2 s"):
+        list(pieces)
+
+
+def test_what_has_been_shown_lifts_the_first_limit() -> None:
+    chat = ScriptedChatModel(replies=["word " * 12], token_delay_s=0.05)
+    model = served(chat, first_sentence_timeout_s=0.2, stall_timeout_s=30)
+    assert len(list(ask(model))) == 12 + 1  # the last one is the space at the end
 
 
 def test_the_consumers_own_pauses_are_no_timeout() -> None:
@@ -277,7 +292,7 @@ def test_cancelling_ends_the_reply_stops_the_model_and_frees_the_slot() -> None:
 
 def test_cancelling_returns_at_once_even_if_the_model_hangs() -> None:
     chat = ScriptedChatModel(replies=[ANSWER], hang_at_token=0)
-    model = served(chat, first_token_timeout_s=30)
+    model = served(chat, first_sentence_timeout_s=30)
     cancelled = threading.Event()
     threading.Timer(0.1, cancelled.set).start()
     assert seconds_of(lambda: list(ask(model, cancelled))) < SOON_S
@@ -435,7 +450,7 @@ def test_one_garbled_reply_shows_but_does_not_hold_off_everybody_else() -> None:
 def test_an_engine_that_never_came_back_fails_its_trial_quickly() -> None:
     clock = FakeClock()
     chat = ScriptedChatModel(replies=[ANSWER], hang_at_token=0)
-    model = served(chat, clock=clock, first_token_timeout_s=0.1, slot_timeout_s=60)
+    model = served(chat, clock=clock, first_sentence_timeout_s=0.1, slot_timeout_s=60)
     with pytest.raises(ModelTimeout):
         reply(model)
     clock.now_s += 10

@@ -54,7 +54,7 @@ def test_a_tilde_is_the_home_directory(name: str, monkeypatch: pytest.MonkeyPatc
         ("PORT", "65536"),
         ("PORT", "http"),
         ("ENGINE", "llama"),
-        ("MODEL_FIRST_TOKEN_TIMEOUT_S", "0"),
+        ("MODEL_FIRST_SENTENCE_TIMEOUT_S", "0"),
         ("MODEL_RETRY_AFTER_S", "-1"),
         ("MODEL_QUEUE_SIZE", "1.5"),
         ("DENSE_WEIGHT", "11"),
