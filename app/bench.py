@@ -24,7 +24,7 @@ from graph.build import run_turn
 from graph.deps import Deps
 from graph.routing import Route
 from graph.turn import Message, TurnRequest
-from shopbot.chat_format import to_messages
+from shopbot.chat_format import as_facts, to_messages
 from shopbot.chat_models import EngineSlots, ServedModel, build_served_model
 from shopbot.embedding import Embedder, Vectors
 from shopbot.search import search_products
@@ -101,11 +101,11 @@ def _prompt(services: Services, number: int) -> list[BaseMessage]:
     products = list(services.store.catalog.active().products.values())
     product = products[(number * 17) % len(products)]
     facts = [(1, f"{product.title}: {product.description}")]
-    prompt = services.deps.prompts[Route.PRODUCT]
+    prompt = services.deps.prompts["base"][Route.PRODUCT]
     config = services.store.shop.config
     return to_messages(
         prompt,
-        facts,
+        as_facts(facts),
         f"Tell me about the {product.title}.",
         assistant=config.assistant_name,
         shop=config.name,
@@ -211,12 +211,12 @@ def _overhead(services: Services, turns: int, progress: Progress) -> Iterator[st
     timed: Deps = replace(
         services.deps,
         embedder=TimedEmbedder(services.deps.embedder, watch),
-        models={"base": cast(ServedModel, TimedModel(services.deps.models["base"], watch))},
+        models={**services.deps.models, "base": cast(ServedModel, TimedModel(services.deps.models["base"], watch))},
     )
     rest, total = [], []
     for number, question in enumerate(_questions(services, turns)):
         watch.spent_s = 0.0
-        request = TurnRequest(messages=(Message(role="user", content=question),))
+        request = TurnRequest(messages=(Message(role="user", content=question),), arm="base")
         started = time.perf_counter()
         run_turn(services.graph, timed, request, lambda _: None, threading.Event())
         total.append((time.perf_counter() - started) * 1000)
@@ -250,7 +250,7 @@ def _failing(services: Services, progress: Progress) -> Iterator[str]:
     deps = replace(services.deps, models={"base": failing})
     took = []
     for number, question in enumerate(_questions(services, FAILING_TURNS)):
-        request = TurnRequest(messages=(Message(role="user", content=question),))
+        request = TurnRequest(messages=(Message(role="user", content=question),), arm="base")
         result = run_turn(services.graph, deps, request, lambda _: None, threading.Event())
         assert result.reduced, "the model was to fail"
         took.append(result.timings_ms.first_sentence)

@@ -87,7 +87,7 @@ class ChatService:
             cancel.set()
         self._workers.shutdown(wait=True)
 
-    def start(self, text: str, conversation_id: str | None = None, arm: str = "base") -> tuple[str, str]:
+    def start(self, text: str, conversation_id: str | None = None, arm: str | None = None) -> tuple[str, str]:
         """Start answering; return (run id, conversation id) at once.
 
         Raises RecordNotFound for an unknown conversation, InputError while an answer in it is still being written,

@@ -5,23 +5,16 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from app.cli_eval import evaluate
+from app.cli_finetune import commands as finetune_commands
+from app.progress import progress_bars
 from shopbot.errors import ConfigError, InputError, ShopbotError
 from shopbot.settings import load_settings
 
@@ -32,6 +25,8 @@ ingest_commands = typer.Typer(no_args_is_help=True, help="Bring a catalog in.")
 facts_commands = typer.Typer(no_args_is_help=True, help="Change live prices and stock without re-embedding.")
 app.add_typer(ingest_commands, name="ingest")
 app.add_typer(facts_commands, name="facts")
+app.add_typer(finetune_commands, name="finetune")
+app.command(name="eval")(evaluate)
 
 errors = Console(stderr=True)
 
@@ -61,39 +56,13 @@ def _no_network() -> None:
         os.environ.setdefault(name, value)
 
 
-@contextmanager
-def progress_bars() -> Iterator["Bars"]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        yield Bars(progress)
-
-
-class Bars:
-    """Progress bars by name: `bars("embedding", 3, 10)` shows or moves the one called embedding."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, int] = {}
-
-    def __call__(self, name: str, done: int, total: int) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done, total=total)  # type: ignore[arg-type]
-
-
 @app.command()
 def ask(
     text: Annotated[str | None, typer.Argument(help="The customer's question.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")] = False,
     batch: Annotated[Path | None, typer.Option(help="JSON Lines file of conversations to answer.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the answers go; needed with --batch.")] = None,
-    arm: Annotated[str, typer.Option(help="base or tuned.")] = "base",
+    arm: Annotated[str | None, typer.Option(help="base or tuned; default: SHOPBOT_DEFAULT_ARM.")] = None,
 ) -> None:
     """Ask the assistant a question, or a file of them."""
     from app.batch import ask as answer

@@ -10,7 +10,7 @@ from shopbot.errors import ShopbotError
 
 def health_of(services: Services) -> dict[str, Any]:
     """Return {"status": "ok" | "degraded" | "down", "reasons": [...], and the figures behind it}."""
-    model = services.deps.models["base"]
+    model = services.deps.models[services.deps.default_arm]
     reasons = [f"model: {model.health.reason}"] if model.health.is_degraded else []
     try:
         version = services.store.catalog.active()
@@ -34,5 +34,9 @@ def health_of(services: Services) -> dict[str, Any]:
             "fingerprint": model.fingerprint,
             "running": model.slots.running,
             "waiting": model.slots.waiting,
+        },
+        "arms": {
+            arm: {"name": each.name, "fingerprint": each.fingerprint, "degraded": each.health.reason}
+            for arm, each in services.deps.models.items()
         },
     }

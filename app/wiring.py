@@ -1,6 +1,6 @@
 """The composition root: settings in, everything wired out. Nothing below `app` builds its own dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +14,19 @@ from graph.deps import Deps, Turn, check_material
 from graph.routing import Route, Router
 from graph.state import State
 from ingest.pipeline import IngestReport, ingest, initialise_home
+from shopbot.adapters import Adapter, open_adapter
 from shopbot.catalog import Catalog
 from shopbot.chat_models import ServedModel, build_served_model, warm_up
+from shopbot.chat_models.convert import BASE_MODEL_NAME
+from shopbot.chat_models.decoding import EMBEDDED_ENGINES
 from shopbot.database import open_database, utc_now
 from shopbot.embedding import Embedder, load_embedder
+from shopbot.errors import ModelError
 from shopbot.facts import Facts
 from shopbot.index import IndexLocation
+from shopbot.model_files import BASE_MODEL
 from shopbot.orders import seed_orders
-from shopbot.prompts import load_prompt
+from shopbot.prompts import RolePrompt, load_prompt
 from shopbot.search import FusionWeights
 from shopbot.settings import Settings
 from shopbot.shop import Shop, load_shop
@@ -88,15 +93,62 @@ def open_services(settings: Settings, progress: Progress) -> Services:
     """Open everything; a home without a catalog initialises itself with the shop's own."""
     store = open_store(settings)
     initialise(store, progress)
-    progress("loading the model", 0, 1)
-    model = build_served_model(settings, "base")
-    warm_up(model)
-    progress("loading the model", 1, 1)
-    return wire(store, model)
+    adapter = adapter_of(store)
+    models = {}
+    for number, arm in enumerate(arms := arms_of(settings, adapter)):
+        progress("loading models", number, len(arms))
+        models[arm] = build_served_model(for_arm(settings, arm), arm, adapter if arm == "tuned" else None)
+        warm_up(models[arm])
+    progress("loading models", len(arms), len(arms))
+    check_tuned(models)
+    return wire(store, models, frozenset(adapter.card.frame_words) if adapter else frozenset())
 
 
-def wire(store: Store, model: ServedModel) -> Services:
-    """Put a store and a model together; whatever keeps the protocol fits."""
+def adapter_of(store: Store) -> Adapter | None:
+    """The adapter that the settings name, or the shop's own; None where there is neither.
+
+    Raises ModelError for one that is incomplete, altered, or made for another base or chat format.
+    """
+    settings = store.settings
+    folder = settings.adapter or store.shop.adapter
+    if settings.engine not in EMBEDDED_ENGINES or (settings.adapter is None and not folder.is_dir()):
+        return None
+    is_packaged = settings.model == BASE_MODEL_NAME
+    if settings.adapter is None and not is_packaged:  # the shop's own is for the packaged model
+        return None
+    return open_adapter(folder, BASE_MODEL.sha256 if is_packaged else None)
+
+
+def arms_of(settings: Settings, adapter: Adapter | None) -> list[str]:
+    return ["base", "tuned"] if adapter or settings.tuned_model else ["base"]
+
+
+def for_arm(settings: Settings, arm: str) -> Settings:
+    """A server knows the tuned model by a name of its own."""
+    return (
+        settings.model_copy(update={"model": settings.tuned_model})
+        if arm == "tuned" and settings.tuned_model
+        else settings
+    )
+
+
+def check_tuned(models: Mapping[str, ServedModel]) -> None:
+    """Raise ModelError if the tuned model writes what the base writes: its adapter was not applied."""
+    tuned, base = models.get("tuned"), models["base"]
+    if tuned and tuned.fingerprint is not None and tuned.fingerprint == base.fingerprint:
+        raise ModelError(
+            f"{tuned.name}: the adapter changes nothing; its fingerprint is the base's, {base.fingerprint}"
+        )
+
+
+def prompts_of(arm: str, max_tokens: int) -> dict[str, RolePrompt]:
+    """An arm's prompts by role, their answers capped."""
+    roles = [Route.PRODUCT.value, Route.POLICY.value, *(["policy_text"] if arm == "tuned" else [])]
+    return {role: load_prompt(role, arm).capped(max_tokens) for role in roles}
+
+
+def wire(store: Store, models: dict[str, ServedModel], frame_words: frozenset[str] = frozenset()) -> Services:
+    """Put a store and models, by arm, together; whatever keeps the protocol fits."""
     settings = store.settings
     check_material(store.shop)
     deps = Deps(
@@ -104,10 +156,10 @@ def wire(store: Store, model: ServedModel) -> Services:
         catalog=store.catalog,
         facts=store.facts,
         embedder=store.embedder,
-        models={"base": model},
-        prompts={
-            route: load_prompt(route).capped(settings.answer_max_tokens) for route in (Route.PRODUCT, Route.POLICY)
-        },
+        models=models,
+        prompts={arm: prompts_of(arm, settings.answer_max_tokens) for arm in ("base", "tuned")},
+        frame_words=frame_words,
+        default_arm=settings.default_arm if settings.default_arm in models else "base",
         router=Router({Route(name): texts for name, texts in store.shop.routes.items()}, store.embedder),
         weights=FusionWeights(settings.dense_weight, settings.keyword_weight),
         question_max_chars=settings.question_max_chars,

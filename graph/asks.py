@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from graph.claims import options_named
-from graph.language import STOPWORDS, content_stems, numbers, stem, words
 from graph.lexicon import ASKING_WORDS, nearest_word
-from graph.statements import SPOKEN, Source, Statement
+from shopbot.claims import options_named
+from shopbot.language import STOPWORDS, content_stems, numbers, stem, words
+from shopbot.statements import SPOKEN, Source, Statement
 
 COLORS = frozenset("black white red blue green yellow orange purple pink brown grey gray navy teal beige olive".split())
 _GENERIC_FIELDS = ("description", "price", "stock")
@@ -102,6 +102,14 @@ def _options(question: str, source: Source) -> frozenset[str]:
     asked = words(question)
     colors = {v.color for v in source.product.variants if v.color and words(v.color)[-1] in asked}
     return frozenset((named.sizes & made) | named.colors | colors)
+
+
+def options_asked(question: str, source: Source) -> tuple[str, ...]:
+    """Sizes and colours of a product that a question names, sizes first, as the record writes them."""
+    named = _options(" ".join(_without(set(content_stems(source.title)), question)), source)
+    variants = source.product.variants if source.product else ()
+    in_order = dict.fromkeys([*(v.size for v in variants), *(v.color for v in variants)])
+    return tuple(option for option in in_order if option in named)
 
 
 def _with_sizes_written(question: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
 
 from graph.deps import Deps, Turn
 from graph.nodes import ask_to_sign_in, guard, look_up_policies, look_up_products, respond, route, small_talk
@@ -63,8 +64,14 @@ def handled_by(state: State) -> Route:
     return state["route"]
 
 
-def next_after_look_up(state: State) -> str:
-    """A list of products is put together from the records; the model writes about what it is asked of one or two."""
+def next_after_look_up(state: State, runtime: Runtime[Turn]) -> str:
+    """A list of suggestions is put together from the records; the model writes about the records that were asked for.
+
+    A model that was not tuned loses the thread over several records: their comparison is put together, too.
+    """
+    turn = runtime.context
+    if turn.prompt(state["route"]).layout == "cards":
+        return "write" if state["sources"] or state["lead"] else "verify"
     return "write" if state["points"] and not state["as_list"] else "verify"
 
 
@@ -81,10 +88,9 @@ def run_turn(
     Raises InputError or NotAvailable for a request that cannot be served, CatalogEmpty before the first publish.
     """
     check_request(request, deps)
-    turn = Turn(deps, deps.catalog.active(), deps.models[request.arm], cancelled)
+    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled)
     result: TurnResult | None = None
-    start: State = {"request": request, "account": Account(), "points": [], "as_list": False}
-    for event in graph.stream(start, context=turn, stream_mode="custom"):
+    for event in graph.stream(start_state(request), context=turn, stream_mode="custom"):
         listener(event)
         if event["kind"] == "done":
             result = TurnResult.model_validate(event["result"])
@@ -92,14 +98,19 @@ def run_turn(
     return result
 
 
+def start_state(request: TurnRequest) -> State:
+    """The state that a turn begins with."""
+    return {"request": request, "account": Account(), "lead": [], "sources": [], "points": [], "as_list": False}
+
+
 def check_request(request: TurnRequest, deps: Deps) -> None:
     """Raise InputError or NotAvailable for a request that no turn can serve."""
     if request.messages[-1].role != "user":
         raise InputError("messages", "the last message has to be the customer's (role 'user')")
-    if request.arm not in deps.models:
+    if request.arm is not None and request.arm not in deps.models:
         if request.arm != "tuned":
             raise InputError("arm", f"unknown arm {request.arm!r}; arms are 'base' and 'tuned'")
-        raise NotAvailable("arm", "tuned", "no tuned model is installed; use 'base'")
+        raise NotAvailable("arm", "tuned", "this shop has no adapter, or it does not fit the engine; use 'base'")
     if request.audience != "customer":
         raise NotAvailable("audience", request.audience, "only 'customer' is served; leave it out")
     if request.customer_id is not None:

@@ -61,18 +61,24 @@ def shop_words(shop: Shop) -> dict[str, str]:
 
 @dataclass
 class Deps:
-    """Everything long-lived. One instance serves all turns of a process, from many threads."""
+    """Everything long-lived. One instance serves all turns of a process, from many threads.
+
+    `models` and `prompts` are by arm, prompts then by role. `frame_words` are the stems that the shop's patterns of
+    sentences about a product are made of.
+    """
 
     shop: Shop
     catalog: Catalog
     facts: Facts
     embedder: Embedder
     models: dict[str, ServedModel]
-    prompts: dict[str, RolePrompt]
+    prompts: dict[str, dict[str, RolePrompt]]
     router: Router
     weights: FusionWeights
     question_max_chars: int
     clock: Callable[[], datetime]
+    frame_words: frozenset[str] = frozenset()
+    default_arm: str = "base"
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,12 +98,24 @@ class Turn:
 
     deps: Deps
     version: CatalogVersion
-    model: ServedModel
+    arm: str
     cancelled: threading.Event
+
+    @property
+    def model(self) -> ServedModel:
+        return self.deps.models[self.arm]
+
+    def prompt(self, role: str) -> RolePrompt:
+        return self.deps.prompts[self.arm][role]
 
     @property
     def lexicon(self) -> Lexicon:
         return self.deps.lexicon(self.version)
+
+    @property
+    def courtesies(self) -> frozenset[str]:
+        """Sentences of the shop that claim nothing; a model may use them word for word."""
+        return frozenset(text.format(**shop_words(self.deps.shop)) for text in self.deps.shop.courtesies)
 
     def phrase(self, name: str, **values: object) -> str:
         """A sentence in the shop's own words, from its phrases file."""

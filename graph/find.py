@@ -4,22 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from graph.asks import FACT_WORDS, fitting_rows, requested
 from graph.deps import Turn
-from graph.language import canonical_number, content_stems, joined, stem, words
 from graph.lexicon import ASKING
-from graph.state import Point
-from graph.statements import Source, Statement, policy_source, product_source
+from graph.state import Lead, Point
 from graph.turn import Message
+from shopbot.embedding import Vectors
 from shopbot.errors import InputError
+from shopbot.language import canonical_number, content_stems, joined, stem, words
 from shopbot.money import to_minor
 from shopbot.search import search_products
+from shopbot.sections import answering_lines
+from shopbot.statements import Source, Statement, policy_source, product_source
 from shopbot.types import Hit
-
-Vector = npt.NDArray[np.float32]
 
 # Below this cosine the nearest policy section is about something else, and the answer is "I don't know". Of 45
 # questions that a section of the sample shop answers, the farthest was at 0.48; set by hand below it.
@@ -27,6 +24,8 @@ POLICY_COSINE_FLOOR = 0.45
 # Below this cosine the nearest products are not worth showing even as "the closest".
 PRODUCT_COSINE_FLOOR = 0.3
 SUGGESTIONS = 3
+# Policy sections that are looked at for a question; a tuned model gets their ids as hints.
+HINTS = 3
 # What is shown as the closest to a thing that the shop does not have is at least this near, or shares its kind.
 CLOSE_COSINE = 0.4
 STATEMENTS_IN_A_COMPARISON = 2
@@ -39,17 +38,16 @@ _PRICE_LIMIT = re.compile(
     r"\b(?:under|below|less than|at most|max(?:imum)?|up to|not more than|cheaper than)\s*\$?\s*(\d+(?:[.,]\d+)?)",
     re.IGNORECASE,
 )
-# A section of at most this many lines is quoted whole; of a longer one only what the question is nearest to.
-WHOLE_SECTION_LINES = 5
 _POINTING = frozenset(["it", "its", "it's", "this", "that", "they", "them", "these", "those", "one", "ones", "there"])
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What retrieval found: points to make, words to lead with, and whether the points are a list of suggestions."""
+    """What retrieval found: points to make, words to lead with, the records asked about, and whether it is a list."""
 
     points: list[Point] = field(default_factory=list)
-    lead: list[str] = field(default_factory=list)
+    lead: list[Lead] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
     as_list: bool = False
 
 
@@ -81,10 +79,10 @@ def asks_of_nothing(question: str) -> bool:
     return not things_in(question) and bool({stem(word) for word in words(question)} & FACT_WORDS)
 
 
-def find_products(question: str, vector: Vector, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
+def find_products(question: str, vector: Vectors, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
     if any(len(alternatives) > 1 for alternatives in focus):
         several = [product_id for alternatives in focus for product_id in alternatives]
-        return Findings(_suggest(several[:4], turn), [turn.phrase("which_one")], as_list=True)
+        return Findings(_suggest(several[:4], turn), [Lead(turn.phrase("which_one"))], as_list=True)
     if focus:
         return _about([alternatives[0] for alternatives in focus], question, turn)
     return _suggestions(question, vector, turn)
@@ -92,16 +90,18 @@ def find_products(question: str, vector: Vector, focus: Sequence[Sequence[str]],
 
 def _about(product_ids: Sequence[str], question: str, turn: Turn) -> Findings:
     points: list[Point] = []
-    lead: list[str] = []
+    lead: list[Lead] = []
     unknown = turn.lexicon.unknown_words(question)
-    for source in product_sources(product_ids, turn):
+    sources = product_sources(product_ids, turn)
+    for source in sources:
         statements, unanswered = requested(_without_others(question, product_ids, source, turn), source, unknown)
         most = len(statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
         points += [Point(source, statement) for statement in statements[:most]]
         if unanswered:
             missing = quoted(unanswered_words(question, unanswered))
-            lead.append(turn.phrase("unknown_attribute", product=source.title, words=missing))
-    return Findings(points, lead, as_list=len(product_ids) > 1)
+            text = turn.phrase("unknown_attribute", product=source.title, words=missing)
+            lead.append(Lead(text, tuple(unanswered)))
+    return Findings(points, lead, sources, as_list=len(product_ids) > 1)
 
 
 def _without_others(question: str, product_ids: Sequence[str], source: Source, turn: Turn) -> str:
@@ -121,9 +121,9 @@ def quoted(said: Sequence[str]) -> str:
     return joined([f"“{word[:30]}”" for word in said[:3]])
 
 
-def _suggestions(question: str, vector: Vector, turn: Turn) -> Findings:
+def _suggestions(question: str, vector: Vectors, turn: Turn) -> Findings:
     if asks_of_nothing(question):
-        return Findings(lead=[turn.phrase("which_product")])
+        return Findings(lead=[Lead(turn.phrase("which_product"))])
     hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights, vector=vector)
     near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]
     near = _affordable(near, question, turn)[:SUGGESTIONS]
@@ -131,10 +131,13 @@ def _suggestions(question: str, vector: Vector, turn: Turn) -> Findings:
     if unknown:
         cosines = {hit.id: hit.cosine or 0.0 for hit in hits}
         near = [key for key in near if cosines[key] >= CLOSE_COSINE or _shares_a_word(things_in(question), key, turn)]
-    lead = [turn.phrase("unknown_product", words=quoted(unknown))] if unknown else []
+    lead: list[Lead] = []
+    if unknown:
+        about = tuple(stem(word) for word in unknown)
+        lead = [Lead(turn.phrase("unknown_product", words=quoted(unknown)), about)]
     if not near:
-        return Findings(lead=lead or [turn.phrase("unclear")])
-    lead.append(turn.phrase("closest" if unknown else "found"))
+        return Findings(lead=lead or [Lead(turn.phrase("unclear"))])
+    lead.append(Lead(turn.phrase("closest" if unknown else "found")))
     return Findings(_suggest(near, turn), lead, as_list=True)
 
 
@@ -186,21 +189,21 @@ def product_sources(product_ids: Sequence[str], turn: Turn) -> list[Source]:
     ]
 
 
-def find_policies(question: str, sections: Sequence[Hit], vector: Vector, turn: Turn) -> Findings:
+def find_policies(question: str, sections: Sequence[Hit], vector: Vectors, turn: Turn) -> Findings:
     if not sections or (sections[0].cosine or 0.0) < POLICY_COSINE_FLOOR:
-        return Findings(lead=[turn.phrase("unknown_policy")])
-    source = policy_source(1, turn.version.policies[sections[0].id])
-    return Findings([Point(source, statement) for statement in _relevant(question, source, vector, turn)])
+        return Findings(lead=[Lead(turn.phrase("unknown_policy"))])
+    return Findings(section_points(sections[0].id, question, vector, turn))
 
 
-def _relevant(question: str, source: Source, vector: Vector, turn: Turn) -> list[Statement]:
-    """The whole of a short section; of a table the fitting rows; else the steps, or the lines nearest to it."""
-    if len(source.statements) <= WHOLE_SECTION_LINES:
-        return list(source.statements)
+def section_points(section_id: str, question: str, vector: Vectors, turn: Turn) -> list[Point]:
+    """What a policy section has to say to a question, point by point."""
+    source = policy_source(1, turn.version.policies[section_id])
+    return [Point(source, statement) for statement in _relevant(question, source, vector, turn)]
+
+
+def _relevant(question: str, source: Source, vector: Vectors, turn: Turn) -> list[Statement]:
+    """Of a table the rows that fit the question's number, else the lines that answer it."""
     if rows := fitting_rows(question, source.statements):
         return rows
     cosines = turn.deps.embedder.embed([statement.text for statement in source.statements]) @ vector
-    nearest = set(np.argsort(-cosines)[: WHOLE_SECTION_LINES - 2].tolist())
-    steps = {index for index, statement in enumerate(source.statements) if statement.field == "step"}
-    chosen = nearest | steps if nearest & steps else nearest
-    return [statement for index, statement in enumerate(source.statements) if index in chosen]
+    return answering_lines(source.statements, cosines)

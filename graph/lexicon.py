@@ -7,8 +7,8 @@ from functools import cached_property
 
 from rapidfuzz import fuzz, process
 
-from graph.language import STOPWORDS, content_stems, stem, words
-from graph.statements import SPOKEN, attribute_label
+from shopbot.language import STOPWORDS, content_stems, stem, words
+from shopbot.statements import SPOKEN, attribute_label
 from shopbot.types import PolicySection, Product
 
 # A title is named without its first word only when this share of its words, weighted by rarity, is in the text:

@@ -6,12 +6,12 @@ import time
 from langgraph.runtime import Runtime
 
 from graph.deps import Turn
-from graph.find import Findings, asks_of_nothing, find_policies, find_products, focus_of, points_back
-from graph.language import latin_share
+from graph.find import HINTS, Findings, asks_of_nothing, find_policies, find_products, focus_of, points_back
+from graph.pen import Pen
 from graph.routing import NEAR_SECTION_COSINE, Route
-from graph.state import Account, State
+from graph.state import Account, Lead, State
 from graph.turn import Message, Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
-from graph.write import Pen
+from shopbot.language import latin_share
 from shopbot.search import search_policies
 
 # A text with fewer Latin letters than this among its letters is in a language that the shop can't help in yet.
@@ -61,7 +61,7 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     focus = focus_of(question, history, turn)
     asked = _standalone(question, history)
     vector = turn.deps.embedder.embed([asked])[0]
-    sections = search_policies(turn.version, turn.deps.embedder, asked, 1, vector=vector)
+    sections = search_policies(turn.version, turn.deps.embedder, asked, HINTS, vector=vector)
     near = (sections[0].cosine or 0.0) if sections else 0.0
     scores = turn.deps.router.scores(question, vector, names_product=bool(focus), section_cosine=near)
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
@@ -95,9 +95,23 @@ def _found(findings: Findings, started: float, state: State, runtime: Runtime[Tu
     account = state["account"]
     account.retrieve_ms += (time.perf_counter() - started) * 1000
     pen = Pen(account, runtime.stream_writer)
-    for line in findings.lead:
-        pen.show(Sentence(text=line, author="shop"))
-    return {"points": findings.points, "as_list": findings.as_list, "account": account}
+    lead = findings.lead
+    if not _is_written_by_model(lead, state, runtime.context):
+        for line in lead:
+            pen.show(Sentence(text=line.text, author="shop"))
+        lead = []
+    return {
+        "points": findings.points,
+        "lead": lead,
+        "sources": findings.sources,
+        "as_list": findings.as_list,
+        "account": account,
+    }
+
+
+def _is_written_by_model(lead: list[Lead], state: State, turn: Turn) -> bool:
+    """Whether a tuned model gets to say the lead itself; what it leaves out is said after its draft."""
+    return turn.prompt(state["route"]).layout == "cards" and any(line.about for line in lead)
 
 
 def ask_to_sign_in(state: State, runtime: Runtime[Turn]) -> State:
@@ -129,13 +143,13 @@ def respond(state: State, runtime: Runtime[Turn]) -> State:
         fallback=verdict == "fallback",
         model_share=model_share(account.sentences),
         handoff=False,
-        arm=turn.model.arm,
+        arm=turn.arm,
         catalog_version=turn.version.version_id,
         timings_ms=_timings(account),
         tokens=Tokens(prompt=account.prompt_tokens, answer=account.answer_tokens),
         reduced=account.reduced,
         stopped=account.stopped,
-        prompt_hash=prompt.hash if (prompt := turn.deps.prompts.get(state["route"])) else None,
+        prompt_hash=prompt.hash if (prompt := turn.deps.prompts[turn.arm].get(state["route"])) else None,
         fingerprint=turn.model.fingerprint,
         findings=tuple(account.findings),
     )

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graph.routing import Route
-from graph.statements import Source, Statement
 from graph.turn import Citation, Sentence, TurnRequest, TurnResult
+from shopbot.statements import Source, Statement
 from shopbot.types import Hit
 
 
@@ -19,6 +19,18 @@ class Point:
 
     source: Source
     statement: Statement
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Something to say in the shop's words before the records: that a thing is unknown, or which one is meant.
+
+    `about` are the stems of what it is about, by which a sentence of the model is known to say the same; empty where
+    only the shop says it.
+    """
+
+    text: str
+    about: tuple[str, ...] = ()
 
 
 @dataclass
@@ -31,6 +43,8 @@ class Account:
     generate_ms: float = 0.0
     sentences: list[Sentence] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
+    leads_said: list[Lead] = field(default_factory=list)
+    referred: set[tuple[str, str]] = field(default_factory=set)  # (record, field) that the model told by a reference
     findings: list[str] = field(default_factory=list)
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
@@ -49,7 +63,10 @@ class Account:
 
 
 class State(TypedDict, total=False):
-    """`points` are what the answer must say, `lead` what is said before them in the shop's words."""
+    """`points` are what the answer must say, `lead` what is said before them in the shop's words.
+
+    `sources` are the records that the question is about, whole; the points may be of them or of others.
+    """
 
     request: TurnRequest
     account: Account
@@ -59,7 +76,8 @@ class State(TypedDict, total=False):
     vector: npt.NDArray[np.float32]
     sections: list[Hit]
     refused: bool
-    lead: list[str]
+    lead: list[Lead]
+    sources: list[Source]
     points: list[Point]
     as_list: bool
     result: TurnResult

@@ -18,11 +18,11 @@ class Message(Frozen):
 
 
 class TurnRequest(Frozen):
-    """A conversation whose last message is the customer's; earlier ones give the context."""
+    """A conversation whose last message is the customer's; earlier ones give the context. No arm: the server's own."""
 
     messages: tuple[Message, ...] = Field(min_length=1)
     customer_id: str | None = None
-    arm: str = "base"
+    arm: str | None = None
     audience: str = "customer"
 
     @property

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from graph.claims import amounts, prices_supported, stock_supported
-from graph.language import (
+from graph.lexicon import Lexicon
+from shopbot.claims import amounts, prices_supported, stock_supported
+from shopbot.language import (
     NEGATIONS,
     STOPWORDS,
     canonical_number,
@@ -21,8 +22,7 @@ from graph.language import (
     without_citations,
     words,
 )
-from graph.lexicon import Lexicon
-from graph.statements import Source, Statement
+from shopbot.statements import Source, Statement
 
 
 def _stems(text: str) -> frozenset[str]:
@@ -39,7 +39,7 @@ NEUTRAL = _stems(
     warranty material please note sure happy help glad"""
 )
 _VALUES = _stems("stock sold available")
-_PRONOUNS = frozenset(["it", "it's", "its", "this", "they", "these"])
+PRONOUNS = frozenset(["it", "it's", "its", "this", "they", "these"])
 # Claims of rank or promise that a single record cannot support.
 RANKING = _stems(
     "best cheapest warmest lightest most least cheaper lighter warmer better ideal perfect always guaranteed every all"
@@ -66,6 +66,10 @@ class Finding(StrEnum):
     WORDS = "has words that the record does not account for"
     CONDITION = "leaves out a condition of the rule"
     RANKING = "ranks or promises, which one record cannot support"
+    FIELD = "refers to another field than it speaks of"
+    UNRESOLVED = "refers to a value that the record does not have"
+    OPTION = "speaks of a size or color that was not asked for"
+    SECTION = "names a policy section that was not found for the question"
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,29 @@ def check(sentence: str, sources: Mapping[int, Source], lexicon: Lexicon) -> Che
     has_to_name = len(sources) > 1
     checks = [_check_against(text, source, lexicon, has_to_name) for source in candidates]
     return next((item for item in checks if item.passed), checks[0])
+
+
+# Words of saying that something is unknown, beyond those of the shop's own phrase.
+_DENYING = _stems(
+    """nothing none entry see look looked find found list listed offer have having say says mention
+    mentions record records catalog either way write person check ask team reach colleague tell guess know help"""
+)
+_DENIALS = frozenset(["nothing", "none", "no", "not"]) | NEGATIONS
+
+
+def speaks_for(sentence: str, lead: str, about: Iterable[str], question: str) -> bool:
+    """Whether a sentence says that something is unknown as the lead says it: of the same thing, adding nothing.
+
+    `about` are stems of which it has to have one; its other words are the lead's, the customer's, or of denying.
+    """
+    said = _stems_of(sentence)
+    allowed = _stems_of(lead) | _stems_of(question) | _DENYING
+    return (
+        bool(_DENIALS & set(words(sentence)))
+        and not said.isdisjoint(about)
+        and not quantities(sentence)
+        and _meaning(sentence) <= allowed
+    )
 
 
 def conveys(statement: Statement, title: str, shown: str) -> bool:
@@ -159,7 +186,7 @@ def _check_product(text: str, source: Source) -> tuple[Finding | None, tuple[Sta
     assert source.product is not None
     body = without_title(text, source.title)
     title = _stems_of(source.title)
-    if not _PRONOUNS & set(words(text)) and not title & _stems_of(text) - NEUTRAL:
+    if not PRONOUNS & set(words(text)) and not title & _stems_of(text) - NEUTRAL:
         return Finding.OTHER_PRODUCT, ()
     if (RANKING & _stems_of(body)) - title:
         return Finding.RANKING, ()

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Engine, select
 
-from shopbot.embedding import Embedder, Vectors
+from shopbot.embedding import Embedder
 from shopbot.errors import CatalogEmpty, IndexMismatch
 from shopbot.index import REMEDY, Index, IndexKind, IndexLocation, Manifest
 from shopbot.keywords import KeywordIndex
+from shopbot.sections import PolicyVectors
 from shopbot.tables import ACTIVE, catalog_pointer, catalog_versions, records
 from shopbot.types import AttributeValue, PolicySection, Product
 
@@ -35,7 +35,7 @@ class CatalogVersion:
     twins: Mapping[str, tuple[str, ...]]
     index: Index
     product_keywords: KeywordIndex
-    policy_vectors: "PolicyVectors"
+    policy_vectors: PolicyVectors
     policy_keywords: KeywordIndex
 
 
@@ -169,21 +169,6 @@ def keyword_text(product: Product) -> str:
 def section_text(section: PolicySection) -> str:
     """Return what is embedded of a policy section besides its questions."""
     return f"{section.heading}. {section.text}"
-
-
-@dataclass(frozen=True)
-class PolicyVectors:
-    """The policy vectors of a version in memory, all L2-normalised: (texts or questions, dimension) float32.
-
-    A shop has hundreds of them, not thousands: comparing with all is exact and takes 0.1 ms, and the score
-    of a section needs more of its vectors than a nearest-neighbour query returns.
-    """
-
-    sections: tuple[str, ...]
-    texts: Vectors
-    questions: Vectors
-    owners: npt.NDArray[np.intp]
-    """For each question, the position of its section in `sections`."""
 
 
 def read_policy_vectors(index: Index, policies: Mapping[str, PolicySection]) -> PolicyVectors:

@@ -2,6 +2,12 @@
 
 Training, evaluation and serving all call `to_messages`; a model tuned on one rendering and served with another
 answers worse for no visible reason. Raise the version with every change of the rendering: adapters record it.
+
+What a question is answered from is rendered in one of three ways, chosen by the prompt's `layout`:
+
+    facts      single statements, numbered by their record: what a model that was not tuned copies from
+    cards      whole records: products by the names of their fields, because a tuned model refers to values
+    sections   the ids of policy sections alone: a tuned model knows their text
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,32 +15,61 @@ from collections.abc import Iterable, Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from shopbot.prompts import Example, RolePrompt
+from shopbot.references import field_names
+from shopbot.statements import Source
 
-CHAT_FORMAT_VERSION = 1
+CHAT_FORMAT_VERSION = 2
+_TOLD_LINES = 3
 
 
-def to_messages(
-    prompt: RolePrompt, facts: Sequence[tuple[int, str]], question: str, **variables: str
-) -> list[BaseMessage]:
-    """Render system prompt, examples, numbered facts and question.
-
-    `facts` are (source number, sentence). They are data: they stand between fixed markers, one a line, with line
-    breaks removed, so that a text planted in a record can't pose as another part of the prompt.
-    """
+def to_messages(prompt: RolePrompt, context: str, question: str, **variables: str) -> list[BaseMessage]:
+    """Render system prompt, examples, context and question; `variables` fill the system prompt's placeholders."""
     messages: list[BaseMessage] = [SystemMessage(prompt.system.format(**variables))]
     for example in prompt.examples:
         messages += _exchange(example)
-    return [*messages, HumanMessage(_user_text(facts, question))]
+    return [*messages, HumanMessage(_user_text(context, question))]
+
+
+def as_facts(facts: Iterable[tuple[int, str]]) -> str:
+    """Render (source number, sentence) pairs.
+
+    They are data: they stand between fixed markers, one a line, with line breaks removed, so that a text planted in
+    a record can't pose as another part of the prompt.
+    """
+    return "Facts:\n" + "\n".join(f"[{number}] {_one_line(text)}" for number, text in facts)
+
+
+def as_cards(sources: Sequence[Source]) -> str:
+    """Render records as cards: a product's field names, because answers refer to values; the text of a section.
+
+    A product that stands alone also tells its features, which customers ask about without naming the field.
+    """
+    return "Records:\n" + ("\n".join(_card(source, len(sources) == 1) for source in sources) or "none")
+
+
+def as_sections(section_ids: Iterable[str]) -> str:
+    """Render the ids of policy sections as hints, 20 tokens in place of 300; "any" where there is no hint."""
+    return f"Sections: {', '.join(section_ids) or 'any'}"
+
+
+def _card(source: Source, is_alone: bool) -> str:
+    title = f"[{source.number}] {_one_line(source.title)}"
+    if source.product is None:
+        return "\n".join([title, *(_one_line(statement.text) for statement in source.statements)])
+    card = f"{title}: {', '.join(field_names(source))}"
+    if not is_alone:
+        return card
+    told = source.of("features") or source.of("description")
+    return "\n".join([card, *(f"{s.field}: {_one_line(s.value or s.text)}" for s in told[:_TOLD_LINES])])
 
 
 def _exchange(example: Example) -> Iterable[BaseMessage]:
-    facts = [(example.source, fact) for fact in example.facts]
+    facts = as_facts((example.source, fact) for fact in example.facts)
     return HumanMessage(_user_text(facts, example.question)), AIMessage(example.answer)
 
 
-def _user_text(facts: Sequence[tuple[int, str]], question: str) -> str:
-    lines = "\n".join(f"[{number}] {_one_line(text)}" for number, text in facts)
-    return f"Facts:\n{lines}\nQuestion: {_one_line(question)}"
+def _user_text(context: str, question: str) -> str:
+    return f"{context}\nQuestion: {_one_line(question)}"
 
 
 def _one_line(text: str) -> str:

@@ -9,6 +9,7 @@
     │   ├── ModelTimeout       no token within the limit
     │   ├── ModelBusy          the engine's queue is full
     │   └── ModelGarbled       the reply is not language
+    ├── DatasetError           a training set is missing or must not be trained on (names every problem)
     ├── NotAvailable           a documented value whose feature does not exist yet
     ├── InputError             a request is malformed (carries the field)
     ├── RecordNotFound         no such product, policy section, conversation or run
@@ -73,6 +74,10 @@ class ModelBusy(ModelError):
 
 
 class ModelGarbled(ModelError):
+    pass
+
+
+class DatasetError(ShopbotError):
     pass
 
 

@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from shopbot.catalog import CatalogVersion
 from shopbot.embedding import Embedder, Vectors
 from shopbot.types import Hit
@@ -13,10 +11,6 @@ from shopbot.types import Hit
 RRF_K = 60
 DEPTH = 100
 """Candidates taken of each ranking, at least: recall@100 is what fusion has to work with."""
-
-TEXT_SHARE = 0.4
-NEAREST_QUESTIONS = 3
-KEYWORD_SHARE = 0.15
 
 Ranked = Sequence[tuple[str, float]]
 
@@ -55,37 +49,11 @@ def search_products(
 def search_policies(
     version: CatalogVersion, embedder: Embedder, query: str, k: int, vector: Vectors | None = None
 ) -> list[Hit]:
-    """Return at most k policy sections, best first, ties by id.
-
-    `cosine` is the section's best over its text and its exemplar questions: how near the shop's policies come
-    at all. `score` ranks: TEXT_SHARE of the text's cosine, the rest the mean over the nearest questions, plus
-    KEYWORD_SHARE of BM25 relative to the best. The best single vector ranks worse, because a question of
-    another section easily shares the wording. Right section first, in three: 84 natural questions, and every
-    third exemplar held out (three folds), on Cairn's 82 sections:
-
-        best single vector                    89 %,  99 %   47 %, 74 %
-        the same, fused with BM25 by rank     94 %, 100 %   50 %, 79 %
-        this score                            95 %, 100 %   64 %, 86 %
-    """
-    vectors = version.policy_vectors
-    if not query.strip() or not vectors.sections:
+    """Return at most k policy sections, best first, ties by id; what `score` is made of: `PolicyVectors.rank`."""
+    if not query.strip() or not version.policy_vectors.sections:
         return []
-    asked = _embedded(embedder, query, vector)
-    texts = vectors.texts @ asked
-    questions = vectors.questions @ asked
-    keywords = _relative(version.policy_keywords.search(query, len(vectors.sections)))
-    hits = []
-    for place, section in enumerate(vectors.sections):
-        own = questions[vectors.owners == place]
-        hits.append(_policy_hit(section, float(texts[place]), own, keywords.get(section, 0.0)))
-    return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:k]
-
-
-def _policy_hit(section: str, text: float, questions: Vectors, keyword: float) -> Hit:
-    nearest = np.sort(questions)[-NEAREST_QUESTIONS:]
-    meant = TEXT_SHARE * text + (1 - TEXT_SHARE) * float(nearest.mean()) if len(nearest) else text
-    best = max([text, *nearest.tolist()])
-    return Hit(id=section, score=meant + KEYWORD_SHARE * keyword, cosine=best)
+    keywords = _relative(version.policy_keywords.search(query, len(version.policy_vectors.sections)))
+    return version.policy_vectors.rank(_embedded(embedder, query, vector), keywords)[:k]
 
 
 def _relative(ranked: Ranked) -> dict[str, float]:

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
         "smollm2-135m-instruct",
         description="The packaged model, a GGUF file, a Hugging Face id or folder, a served name, or provider:name.",
     )
+    adapter: Path | None = Field(
+        None, description="LoRA adapter of the tuned arm; default: the shop's own, in its adapter folder."
+    )
+    tuned_model: str | None = Field(
+        None, description="Name under which the OpenAI-compatible server serves the tuned model, where it does."
+    )
+    default_arm: Literal["base", "tuned"] = Field(
+        "tuned", description="Arm that answers where none is asked for; base where there is no tuned model."
+    )
     openai_base_url: str | None = Field(None, description="Base URL of the OpenAI-compatible server, ending in /v1.")
     openai_api_key: SecretStr = Field(SecretStr("not-needed"), description="Key for that server, where it wants one.")
     model_first_sentence_timeout_s: float = Field(
@@ -64,12 +73,13 @@ class Settings(BaseSettings):
         10.0, ge=0, le=3600, description="After a failure the model is left alone this long."
     )
     model_queue_size: int = Field(8, ge=0, le=1000, description="Turns that may wait for an embedded engine.")
-    answer_max_tokens: int = Field(96, ge=8, le=2048, description="Longest generation, in tokens.")
+    answer_max_tokens: int = Field(160, ge=8, le=2048, description="Longest generation, in tokens.")
 
     embedder: str = Field("minilm", description="The packaged embedder's name, or a sentence-transformers folder.")
     dense_weight: float = Field(1.0, ge=0, le=10, description="Weight of the dense ranking in reciprocal rank fusion.")
     keyword_weight: float = Field(2.0, ge=0, le=10, description="Weight of the BM25 ranking in reciprocal rank fusion.")
 
+    arm_switch: bool = Field(False, description="Show the choice of arm on the chat page; for staff.")
     host: str = Field("127.0.0.1", description="Address that `shopbot serve` listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port that `shopbot serve` listens on.")
     facts_token: SecretStr | None = Field(

@@ -8,6 +8,9 @@ voice.md                how the shop sounds
 promotions.yaml         dated offers
 routes.yaml             example utterances for the router
 phrases.yaml            the assistant's fixed phrases, with {placeholders}
+courtesies.yaml         sentences that claim nothing, which a tuned model may use; optional
+training/               what a tuned model is trained on besides: conversations, patterns; optional
+adapter/                the tuned model: a LoRA adapter with its card; optional
 catalog.jsonl           the catalog feed
 customers.jsonl         sample customers, and
 orders.jsonl            their orders; both optional
@@ -109,11 +112,16 @@ class Shop(Frozen):
     promotions: tuple[Promotion, ...]
     routes: dict[Route, tuple[str, ...]]
     phrases: dict[str, str]
+    courtesies: tuple[str, ...] = ()
     voice: str
 
     @property
     def catalog_feed(self) -> Path:
         return self.folder / "catalog.jsonl"
+
+    @property
+    def adapter(self) -> Path:
+        return self.folder / "adapter"
 
     @property
     def customers(self) -> Path:
@@ -140,8 +148,9 @@ def load_shop(folder: Path) -> Shop:
         documents=documents,
         policies=_with_questions(folder / "policies" / "questions.yaml", sections),
         promotions=_read_promotions(folder / "promotions.yaml"),
-        routes=_parse(folder / "routes.yaml", TypeAdapter(dict[Route, tuple[str, ...]]), optional=True),
-        phrases=_parse(folder / "phrases.yaml", TypeAdapter(dict[str, str]), optional=True),
+        routes=_parse(folder / "routes.yaml", TypeAdapter(dict[Route, tuple[str, ...]]), optional=True, empty={}),
+        phrases=_parse(folder / "phrases.yaml", TypeAdapter(dict[str, str]), optional=True, empty={}),
+        courtesies=_parse(folder / "courtesies.yaml", TypeAdapter(tuple[str, ...]), optional=True),
         voice=_read_text(folder / "voice.md"),
     )
 
@@ -214,9 +223,9 @@ def _read_promotions(path: Path) -> tuple[Promotion, ...]:
     return promotions
 
 
-def _parse(path: Path, adapter: TypeAdapter[Parsed], *, optional: bool = False) -> Parsed:
+def _parse(path: Path, adapter: TypeAdapter[Parsed], *, optional: bool = False, empty: object = ()) -> Parsed:
     if optional and not path.exists():
-        return _validated(path, adapter, {})
+        return _validated(path, adapter, empty)
     loaded = _load_yaml(path, _read_text(path))
     return _validated(path, adapter, {} if loaded is None else loaded)
 

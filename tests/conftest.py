@@ -151,7 +151,7 @@ def _cairn(cairn_home: Path, embedder: Embedder, tmp_path_factory: pytest.TempPa
 
     home = shutil.copytree(cairn_home, tmp_path_factory.mktemp("cairn") / "home")
     store = open_store(settings_in(Path(home)), embedder)
-    services = wire(store, served(ScriptedChatModel(replies=repeat_facts)))
+    services = wire(store, {"base": served(ScriptedChatModel(replies=repeat_facts))})
     yield services
     services.chat.close()
     store.database.dispose()

@@ -12,6 +12,7 @@ from app.wiring import Services
 from shopbot.errors import InputError, RecordNotFound
 
 CONVERSATION = "c"  # the query parameter; whoever has the address can read on, hence ids that can't be guessed
+ARM = "arm"  # the key of the staff's choice of model
 LONGEST_MESSAGE = 20_000  # the assistant's own limit is lower and explained in words; this one only protects the server
 
 
@@ -20,6 +21,7 @@ def show(services: Services, product_page: Page) -> None:
     exchanges = _history(services)
     is_busy = bool(exchanges) and exchanges[-1].state == "running"
     header(services).button("New conversation", icon=":material/add:", key="new", on_click=_start_anew)
+    _offer_arms(services)
     _notes(services, health)
     _greet(services)
     records = records_of(services, exchanges) if health != "down" else Records({}, {}, {})
@@ -75,6 +77,20 @@ def _notes(services: Services, health: str) -> None:
         )
 
 
+def _offer_arms(services: Services) -> None:
+    """For staff: which model answers next."""
+    arms = sorted(services.deps.models, reverse=True)
+    if services.store.settings.arm_switch and len(arms) > 1:
+        place = arms.index(services.deps.default_arm)
+        st.sidebar.radio(
+            "Model that answers", arms, index=place, key=ARM, captions=[_told(services, arm) for arm in arms]
+        )
+
+
+def _told(services: Services, arm: str) -> str:
+    return render.plain(f"{services.deps.models[arm].name}, fingerprint {services.deps.models[arm].fingerprint}")
+
+
 def _greet(services: Services) -> None:
     config = services.store.shop.config
     with answer_view.speaker(services):
@@ -121,8 +137,9 @@ def _ask(services: Services, question: str) -> None:
 
 
 def _start(services: Services, question: str) -> str:
+    arm = st.session_state.get(ARM)
     try:
-        _, conversation_id = services.chat.start(question, st.query_params.get(CONVERSATION))
+        _, conversation_id = services.chat.start(question, st.query_params.get(CONVERSATION), arm)
     except RecordNotFound:  # removed meanwhile: the question is worth a new one
-        _, conversation_id = services.chat.start(question)
+        _, conversation_id = services.chat.start(question, arm=arm)
     return conversation_id

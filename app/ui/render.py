@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
 
-from graph.statements import attribute_label
 from graph.turn import Sentence
 from shopbot.facts import effective_price
 from shopbot.money import format_money
 from shopbot.shop import ShopConfig
+from shopbot.statements import attribute_label
 from shopbot.types import AttributeValue, Product, ProductFacts, Variant
 
 Inline = Callable[[str], str]

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from shopbot.adapters import Adapter
 from shopbot.chat_models.convert import BASE_MODEL_NAME, Progress, dequantised_folder, silent
 from shopbot.chat_models.decoding import EMBEDDED_ENGINES, Decoding
 from shopbot.chat_models.serving import ServedModel, as_model_error, fingerprint
 from shopbot.chat_models.slots import EngineSlots
-from shopbot.errors import ConfigError, ModelError, NotAvailable
-from shopbot.model_files import BASE_MODEL, locate
+from shopbot.errors import ConfigError, ModelError
+from shopbot.model_files import BASE_MODEL, locate, sha256_of
 from shopbot.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,18 +26,18 @@ HTTP_GRACE_S = 0.5  # our own limits come first and say what happened; the clien
 _log = logging.getLogger(__name__)
 
 
-def build_served_model(settings: Settings, arm: str = "base", progress: Progress = silent) -> ServedModel:
-    """Load the model that the settings name; about 4 s for the embedded default.
+def build_served_model(
+    settings: Settings, arm: str = "base", adapter: Adapter | None = None, progress: Progress = silent
+) -> ServedModel:
+    """Load the model that the settings name, with the adapter merged into it; about 4 s for the embedded default.
 
     Raises ConfigError for settings that contradict each other, ModelError if the model cannot be
-    loaded, NotAvailable for the tuned arm. A remote model is not contacted.
+    loaded. A remote model is not contacted.
     """
-    if arm != "base":
-        raise NotAvailable("arm", arm, "no tuned model has been registered; use arm 'base'")
-    chat_model = _MAKERS[settings.engine](settings, progress)
+    chat_model = _MAKERS[settings.engine](settings, adapter, progress)
     is_embedded = settings.engine in EMBEDDED_ENGINES
     return ServedModel(
-        name=settings.model,
+        name=adapter.id if adapter else settings.model,
         engine=settings.engine,
         chat_model=chat_model,
         slots=EngineSlots(EMBEDDED_CAPACITY if is_embedded else REMOTE_CAPACITY, settings.model_queue_size),
@@ -76,7 +77,7 @@ def _fingerprint_on_loading(chat_model: "BaseChatModel") -> str:
         raise as_model_error(error) from error
 
 
-def _make_openvino(settings: Settings, progress: Progress) -> "BaseChatModel":
+def _make_openvino(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
     from shopbot.chat_models.openvino import OpenVinoChatModel, check_is_whole
 
     is_packaged = settings.model == BASE_MODEL_NAME  # and then its hash has been checked
@@ -88,11 +89,26 @@ def _make_openvino(settings: Settings, progress: Progress) -> "BaseChatModel":
         )
     if not is_packaged:
         check_is_whole(gguf)
+    if is_packaged or adapter:  # both arms in one quantisation, written by one code
+        gguf = _quantised(gguf, adapter, settings.cache.expanduser(), progress)
     progress(f"Loading {gguf.name}")
     return OpenVinoChatModel.load(gguf)
 
 
-def _make_transformers(settings: Settings, progress: Progress) -> "BaseChatModel":
+def _quantised(gguf: Path, adapter: Adapter | None, cache: Path, progress: Progress) -> Path:
+    """Return the GGUF with the adapter merged into it, made once a cache under a lock that ends with its process."""
+    from filelock import FileLock
+
+    from shopbot.chat_models.merge import merged_gguf
+
+    base = BASE_MODEL.sha256[:12] if gguf.name == Path(BASE_MODEL.path).name else sha256_of(gguf)[:12]
+    target = cache / f"{gguf.stem}-{base}-{adapter.card.weights_sha256[:12] if adapter else 'base'}.Q8_0.gguf"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):
+        return target if target.is_file() else merged_gguf(gguf, adapter.folder if adapter else None, target, progress)
+
+
+def _make_transformers(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
     from shopbot.chat_models.transformers import TransformersChatModel
 
     if settings.model.endswith(".gguf"):
@@ -100,10 +116,10 @@ def _make_transformers(settings: Settings, progress: Progress) -> "BaseChatModel
     is_packaged = settings.model == BASE_MODEL_NAME
     source = dequantised_folder(settings.cache.expanduser(), progress) if is_packaged else settings.model
     progress(f"Loading {source}")
-    return TransformersChatModel.load(source)
+    return TransformersChatModel.load(source, adapter.folder if adapter else None)
 
 
-def _make_openai(settings: Settings, progress: Progress) -> "BaseChatModel":
+def _make_openai(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
     if not settings.openai_base_url:
         raise ConfigError("SHOPBOT_ENGINE=openai needs SHOPBOT_OPENAI_BASE_URL, e.g. http://localhost:8000/v1")
     if urlsplit(settings.openai_base_url).scheme not in ("http", "https"):
@@ -121,7 +137,7 @@ def _make_openai(settings: Settings, progress: Progress) -> "BaseChatModel":
     )
 
 
-def _make_langchain(settings: Settings, progress: Progress) -> "BaseChatModel":
+def _make_langchain(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
     provider, _, name = settings.model.partition(":")
     if not (provider and name):
         raise ConfigError(f"SHOPBOT_MODEL={settings.model}: engine 'langchain' takes provider:name")
@@ -148,7 +164,7 @@ def _http_timeout_s(settings: Settings) -> float:
     return max(settings.model_first_sentence_timeout_s, settings.model_stall_timeout_s) + HTTP_GRACE_S
 
 
-_MAKERS: dict[str, "Callable[[Settings, Progress], BaseChatModel]"] = {
+_MAKERS: dict[str, "Callable[[Settings, Adapter | None, Progress], BaseChatModel]"] = {
     "openvino": _make_openvino,
     "transformers": _make_transformers,
     "openai": _make_openai,

@@ -1,9 +1,9 @@
-"""Role prompts: Markdown files with front matter, versioned, hashed into every trace."""
+"""Role prompts: Markdown files with front matter, one folder an arm, versioned, hashed into every trace."""
 
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import yaml
 from pydantic import ValidationError
@@ -13,6 +13,9 @@ from shopbot.errors import ConfigError
 from shopbot.types import Frozen
 
 FOLDER = Path(__file__).parent
+
+
+Layout = Literal["facts", "cards", "sections"]
 
 
 class Example(Frozen):
@@ -25,12 +28,16 @@ class Example(Frozen):
 
 
 class RolePrompt(Frozen):
-    """A role's prompt as its file states it; `system` may use {assistant} and {shop}."""
+    """A role's prompt as its file states it; `layout` says how its records are rendered (`shopbot.chat_format`).
+
+    `system` may use {assistant} and {shop}.
+    """
 
     id: str
     version: int
     role: str
     audience: str = "customer"
+    layout: Layout = "facts"
     decoding: Decoding = Decoding()
     examples: tuple[Example, ...] = ()
     system: str
@@ -46,9 +53,9 @@ class RolePrompt(Frozen):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-def load_prompt(role: str, folder: Path = FOLDER) -> RolePrompt:
-    """Read `<role>.md`. Raises ConfigError naming the file and what is wrong with it."""
-    path = folder / f"{role}.md"
+def load_prompt(role: str, arm: str = "base", folder: Path = FOLDER) -> RolePrompt:
+    """Read an arm's `<role>.md`. Raises ConfigError naming the file and what is wrong with it."""
+    path = folder / arm / f"{role}.md"
     try:
         _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
         return RolePrompt(**yaml.safe_load(front), system=body.strip())

@@ -120,7 +120,7 @@ class FakeChat:
         self.conversations: dict[str, list[Exchange]] = {}
         self.asked: list[str] = []
 
-    def start(self, text: str, conversation_id: str | None = None, arm: str = "base") -> tuple[str, str]:
+    def start(self, text: str, conversation_id: str | None = None, arm: str | None = None) -> tuple[str, str]:
         conversation_id = conversation_id or f"conversation-{len(self.conversations)}"
         exchanges = self.conversations.setdefault(conversation_id, [])
         if any(exchange.state == "running" for exchange in exchanges):
@@ -195,7 +195,9 @@ def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFac
     )
     products = products or (GUST,)
     known = [facts_of(product) for product in products] if facts is None else facts
-    store = SimpleNamespace(shop=shop, catalog=FakeCatalog(*products), facts=FakeFacts(*known))
+    store = SimpleNamespace(
+        settings=SimpleNamespace(arm_switch=False), shop=shop, catalog=FakeCatalog(*products), facts=FakeFacts(*known)
+    )
     model = SimpleNamespace(
         health=SimpleNamespace(is_degraded=False, reason=None),
         arm="base",
@@ -204,5 +206,5 @@ def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFac
         fingerprint="0",
         slots=SimpleNamespace(running=0, waiting=0),
     )
-    deps = SimpleNamespace(models={"base": model})
+    deps = SimpleNamespace(models={"base": model}, default_arm="base")
     return Services(cast(Any, store), cast(Any, deps), cast(Any, None), cast(Any, FakeChat()))

@@ -3,7 +3,7 @@
 import pytest
 
 from graph.asks import fitting_rows, requested
-from graph.statements import Source, policy_source, product_source
+from shopbot.statements import Source, policy_source, product_source
 from shopbot.types import PolicySection, Product, ProductFacts, Variant
 from tests.fakes_data import fact
 

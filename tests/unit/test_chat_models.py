@@ -39,7 +39,6 @@ from shopbot.errors import (
     ModelError,
     ModelGarbled,
     ModelTimeout,
-    NotAvailable,
     OrderNotFound,
 )
 from shopbot.settings import Settings
@@ -710,11 +709,6 @@ def settings(**values: Any) -> Settings:
 def test_settings_that_contradict_each_other_say_what_to_change(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build_served_model(settings(**values))
-
-
-def test_the_tuned_arm_is_announced_not_faked() -> None:
-    with pytest.raises(NotAvailable, match="arm='tuned'"):
-        build_served_model(settings(), arm="tuned")
 
 
 def test_a_remote_model_is_built_without_contacting_it() -> None:

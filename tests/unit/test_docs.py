@@ -10,11 +10,11 @@ from graph.build import build_graph
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
-PACKAGES = ("shopbot", "graph", "ingest", "app")
+PACKAGES = ("shopbot", "graph", "ingest", "finetune", "evals", "app")
 TREE = re.compile(r"<!-- tree -->\s*```text\n(.*?)```\s*<!-- /tree -->", re.DOTALL)
 DIAGRAM = re.compile(r"<!-- graph -->\s*```mermaid\n(.*?)```\s*<!-- /graph -->", re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:)([^)\s]*)\)")
-NAMED_FILE = re.compile(r"`((?:shopbot|graph|ingest|app|tests|docs|data/cairn)/[\w./-]+\.\w+)`")
+NAMED_FILE = re.compile(r"`((?:shopbot|graph|ingest|finetune|evals|app|tests|docs|data/cairn)/[\w./-]+\.\w+)`")
 
 
 def relative(path: Path) -> str:

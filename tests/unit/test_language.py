@@ -1,6 +1,6 @@
 import pytest
 
-from graph.language import completed_sentences, latin_share, numbers, split_sentences, without_citations
+from shopbot.language import completed_sentences, latin_share, numbers, split_sentences, without_citations
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from graph.language import latin_share
 from graph.nodes import _CHATTER, LATIN_SHARE_FLOOR, model_share, verdict_of
 from graph.routing import Route
 from graph.state import Account, State
 from graph.turn import Author, Citation, Sentence, answer_text
+from shopbot.language import latin_share
 
 
 def sentence(author: Author, text: str = "It is so.", block: bool = False) -> Sentence:

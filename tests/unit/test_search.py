@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopbot.catalog import CatalogVersion, PolicyVectors, keyword_text, product_text, section_text, section_words
+from shopbot.catalog import CatalogVersion, keyword_text, product_text, section_text, section_words
 from shopbot.embedding import Vectors
 from shopbot.keywords import KeywordIndex, Tokenizer
 from shopbot.search import FusionWeights, fuse, search_policies, search_products, with_twins
+from shopbot.sections import PolicyVectors
 from shopbot.types import Hit, PolicySection, Product, Variant
 from tests.fakes_data import HashEmbedder
 

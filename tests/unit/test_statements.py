@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.statements import attribute_label, policy_source, product_source
+from shopbot.statements import attribute_label, policy_source, product_source
 from shopbot.types import Fact, PolicySection, Product, ProductFacts, Variant
 from tests.fakes_data import NOON, fact
 

@@ -3,8 +3,8 @@
 import pytest
 
 from graph.lexicon import Lexicon
-from graph.statements import policy_source, product_source
 from graph.verify import Finding, check
+from shopbot.statements import policy_source, product_source
 from shopbot.types import PolicySection, Product, ProductFacts, Variant
 from tests.fakes_data import fact
 

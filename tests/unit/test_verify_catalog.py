@@ -8,11 +8,11 @@ from functools import cache
 import pytest
 
 from graph.lexicon import Lexicon
-from graph.statements import Source, policy_source, product_source
 from graph.verify import check
 from ingest.feed import read_feed
 from shopbot.settings import REPOSITORY
 from shopbot.shop import load_shop
+from shopbot.statements import Source, policy_source, product_source
 from shopbot.types import Fact, Product, ProductFacts
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

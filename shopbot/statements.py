@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from graph.claims import amounts, claims_stock
-from graph.language import joined, split_sentences, stem, words
+from shopbot.claims import amounts, claims_stock
+from shopbot.language import joined, split_sentences, stem, words
 from shopbot.money import format_money
 from shopbot.types import AttributeValue, PolicySection, Product, ProductFacts, RecordKind
 

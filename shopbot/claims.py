@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graph.language import canonical_number
+from shopbot.language import canonical_number
 from shopbot.types import Product, ProductFacts
 
 _MONEY = re.compile(

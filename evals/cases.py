@@ -1,0 +1,58 @@
+"""Evaluation cases: customer questions with what a right answer has to say, kept apart from all training material."""
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from graph.turn import Message
+from shopbot.errors import ConfigError
+from shopbot.types import Frozen
+
+FOLDER = Path(__file__).parent / "cases"
+ANSWERED = ("facts", "multi_turn", "policy", "paraphrase", "bias")
+UNANSWERED = ("unanswerable", "not_sold", "out_of_scope", "ask_back")
+SLICES = (*ANSWERED, *UNANSWERED)
+
+
+class Case(Frozen):
+    """One conversation; `expects` are key strings, all of every inner list have to be said.
+
+    `product` and `section` are the records that answer it, `also` further sections that would do; `group` joins
+    paraphrases of one question, `variant` says how they differ.
+    """
+
+    id: str
+    slice: str
+    messages: tuple[Message, ...]
+    product: str | None = None
+    section: str | None = None
+    also: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    expects: tuple[tuple[str, ...], ...] = ()
+    group: str | None = None
+    variant: str | None = None
+
+    @property
+    def question(self) -> str:
+        return self.messages[-1].content
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """Ids that a citation may name."""
+        return tuple(record for record in (self.product, self.section, *self.also) if record)
+
+
+def read_cases(folder: Path = FOLDER, slices: tuple[str, ...] = SLICES) -> list[Case]:
+    """Read all cases of the slices. Raises ConfigError naming file and line."""
+    return [case for name in slices for case in _read(folder / f"{name}.jsonl")]
+
+
+def _read(path: Path) -> list[Case]:
+    cases = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            cases.append(Case.model_validate(json.loads(line)))
+        except (ValueError, ValidationError) as error:
+            raise ConfigError(f"{path}, line {number}: {error}") from error
+    return cases

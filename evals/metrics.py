@@ -1,0 +1,144 @@
+"""What is right: pure functions of a case and an answer. They share no code with the check that guards the answers."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from evals.cases import UNANSWERED, Case
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_MARKER = re.compile(r"\[\d{1,3}\]|\[[a-z-]+\.[a-z-]+\]")
+_ABSTAINS = re.compile(
+    r"doesn't (?:say|mention|list)|does not (?:say|mention|list)|don't (?:know|have|sell|carry)|can't (?:find|see|say)"
+    r"|has nothing (?:on|about)|gives nothing|no entry|nothing about|won't guess|found none|off my trail"
+    r"|I can help with|can only help|can't help with|has to be confirmed|which (?:one|product) do you mean|which of"
+    r"|tell me its name"
+    r"|know more than one|can't make out|isn't something|not something|outside what|not my",
+    re.IGNORECASE,
+)
+_AVOIDED = re.compile(
+    r"\b(conquer|extreme|ultimate|revolutionary|hurry|unfortunately|utili[sz]e|valued customer|as per our policy"
+    r"|amazing|awesome|perfect|best ever|incredible|thrilled|delighted|act now|don't miss|rest assured|kindly"
+    r"|please be advised|pursuant|hereby)\b",
+    re.IGNORECASE,
+)
+_PASSIVE = re.compile(
+    r"\b(?:will|can|may|must|is to) be (?:\w+ed|issued|sent|given|made|shown|found)\b"
+    r"|\bcustomers? (?:may|must|should)\b",
+    re.IGNORECASE,
+)
+_BLAME = re.compile(
+    r"\byou (?:should have|failed to|chose the wrong|did(?:n't| not) (?:read|follow|check))", re.IGNORECASE
+)
+_GUESS = re.compile(
+    r"\b(?:should (?:be fine|fit|work)|probably|i (?:think|guess|believe|assume)|most likely)\b", re.IGNORECASE
+)
+_LONG_ANSWER_WORDS = 110
+_LONG_SENTENCE_WORDS = 34
+
+
+def facts_right(case: Case, answer: str) -> bool:
+    """Whether the answer says all that a right one has to say."""
+    return all(says(answer, key) for keys in case.expects for key in keys)
+
+
+def says(answer: str, key: str) -> bool:
+    """Whether a key string stands in the answer, not inside a longer number or word; case and white space aside."""
+    text, wanted = _plain(answer), _plain(key)
+    before = r"(?<![\w.,$])" if wanted[:1].isdigit() else r"(?<!\w)"
+    after = r"(?!\w|[.,]\d)" if wanted[-1:].isalnum() else ""
+    return re.search(before + re.escape(wanted) + after, text) is not None
+
+
+def _plain(text: str) -> str:
+    text = _MARKER.sub("", text).replace("’", "'").lower()
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+    text = re.sub(r"\$(\d+)\.00\b", r"$\1", text)
+    return re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split()))
+
+
+def citation_right(case: Case, cited: Iterable[str]) -> bool:
+    """Whether a record that answers the case is cited, and no other record of its kind."""
+    named = set(cited)
+    return bool(named & set(case.records)) and named <= set(case.records)
+
+
+def abstains(answer: str) -> bool:
+    """Whether the answer says that it cannot answer, asks back, or declines; an empty one says nothing."""
+    return _ABSTAINS.search(answer) is not None
+
+
+def abstains_right(case: Case, answer: str) -> bool:
+    return abstains(answer) == (case.slice in UNANSWERED)
+
+
+def grounded_share(answer: str, material: str) -> float:
+    """Share of the answer's numbers that stand in the records, 0..1; 1 where it has none."""
+    said = _NUMBER.findall(_plain(answer))
+    held = set(_NUMBER.findall(_plain(material)))
+    return sum(number in held for number in said) / len(said) if said else 1.0
+
+
+def in_voice(answer: str) -> bool:
+    """A rubric of the brand voice, validated on `cases/tone_labelled.jsonl` (docs/results/evaluation.md)."""
+    text = _MARKER.sub("", answer)
+    sentences = [part for part in re.split(r"(?<=[.!?])\s+|\n", text) if part.strip()]
+    count = len(text.split())
+    return bool(sentences) and not (
+        "!" in text
+        or _AVOIDED.search(text)
+        or _PASSIVE.search(text)
+        or _BLAME.search(text)
+        or _GUESS.search(text)
+        or re.search(r"\b[A-Z]{4,}\b", text)
+        or (count > _LONG_ANSWER_WORDS and not re.search(r"^\s*(?:\d+\.|-)", text, re.MULTILINE))
+        or any(len(sentence.split()) > _LONG_SENTENCE_WORDS for sentence in sentences)
+    )
+
+
+def token_f1(answer: str, reference: str) -> float:
+    """Harmonic mean of precision and recall over words, as in SQuAD (Rajpurkar et al., arXiv:1606.05250)."""
+    said, wanted = re.findall(r"\w+", answer.lower()), re.findall(r"\w+", reference.lower())
+    shared = sum(min(said.count(word), wanted.count(word)) for word in set(said))
+    return 2 * shared / (len(said) + len(wanted)) if shared else 0.0
+
+
+def rouge_l(answer: str, reference: str) -> float:
+    """F-measure of the longest common subsequence of words, stemmed (Lin, 2004)."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return float(RougeScorer(["rougeL"], use_stemmer=True).score(reference, answer)["rougeL"].fmeasure)
+
+
+def bleu(answers: Sequence[str], references: Sequence[str]) -> float:
+    """BLEU over a whole set, 0..100, as sacrebleu counts it (Post, arXiv:1804.08771)."""
+    from sacrebleu import corpus_bleu
+
+    return float(corpus_bleu(list(answers), [list(references)]).score)
+
+
+def interval(values: Sequence[float], seed: int = 0, resamples: int = 2000) -> tuple[float, float, float]:
+    """Mean with its bootstrap 95 % percentile interval (Efron and Tibshirani, 1993, chapter 13)."""
+    data = np.asarray(values, dtype=np.float64)
+    means = _resampled_means(data, seed, resamples)
+    return float(data.mean()), float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def paired_interval(
+    first: Sequence[float], second: Sequence[float], seed: int = 0, resamples: int = 2000
+) -> tuple[float, float, float]:
+    """Mean difference, second minus first, over the same cases, with its bootstrap 95 % interval."""
+    return interval([b - a for a, b in zip(first, second, strict=True)], seed, resamples)
+
+
+def _resampled_means(data: npt.NDArray[np.float64], seed: int, resamples: int) -> npt.NDArray[np.float64]:
+    rows = np.random.default_rng(seed).integers(0, len(data), size=(resamples, len(data)))
+    means: npt.NDArray[np.float64] = data[rows].mean(axis=1)
+    return means
+
+
+def upper_bound_of_none(trials: int) -> float:
+    """Upper 95 % bound of a rate of which none was seen: 1 - 0.05 ** (1 / n) (Clopper and Pearson, 1934)."""
+    return 1 - 0.05 ** (1 / trials) if trials else 1.0

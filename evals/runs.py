@@ -1,0 +1,176 @@
+"""Cases through the shipped graph, and the same model without what the graph adds.
+
+Four ways an arm is asked: without retrieval and with it, each before the check and after it. "With retrieval" is the
+graph as it is served; "before the check" is what its model wrote first in that very turn, references filled in.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from evals.cases import Case
+from graph.asks import options_asked
+from graph.build import start_state
+from graph.deps import Deps, Turn
+from graph.routing import Route
+from graph.state import State
+from graph.turn import TurnRequest, TurnResult
+from graph.verify import check
+from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
+from shopbot.chat_models import Decoding, ServedModel, Timings
+from shopbot.language import split_sentences
+from shopbot.references import REFERENCE, references, value_of
+from shopbot.statements import Source, policy_source, product_source
+
+Progress = Callable[[str, int, int], None]
+_CITED_NUMBER = re.compile(r"\[(\d{1,2})\]")
+_CITED_SECTION = re.compile(r"\[([a-z0-9-]+\.[a-z0-9-]+)\]")
+UNKNOWN = "I don't know that one, and I won't guess."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: what it says, which records it cites, and what it took."""
+
+    text: str
+    cited: tuple[str, ...]
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    total_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One case by one arm: the draft and the shown answer, with and without retrieval; `material` is what is true."""
+
+    case: Case
+    draft: Answer
+    shown: Answer
+    result: TurnResult
+    was_asked: bool
+    alone_draft: Answer
+    alone_shown: Answer
+    material: str
+
+
+class Recorder:
+    """A served model that remembers what it wrote in each generation."""
+
+    def __init__(self, model: ServedModel) -> None:
+        self._model = model
+        self.replies: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def stream_text(self, *args: Any, **kwargs: Any) -> Generator[str]:
+        self.replies.append("")
+        for piece in self._model.stream_text(*args, **kwargs):
+            self.replies[-1] += piece
+            yield piece
+
+
+def run_cases(graph: Any, deps: Deps, cases: Sequence[Case], arm: str, progress: Progress) -> list[Outcome]:
+    """Answer all cases with an arm, one after the other."""
+    recorder = Recorder(deps.models[arm])
+    recorded = replace(deps, models={**deps.models, arm: cast(ServedModel, recorder)})
+    outcomes = []
+    for number, case in enumerate(cases, start=1):
+        outcomes.append(_outcome(graph, recorded, case, arm, recorder))
+        progress(f"cases, {arm}", number, len(cases))
+    return outcomes
+
+
+def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder) -> Outcome:
+    recorder.replies.clear()
+    turn = Turn(deps, deps.catalog.active(), arm, threading.Event())
+    request = TurnRequest(messages=case.messages, arm=arm)
+    state = cast(State, graph.invoke(start_state(request), context=turn))
+    result = state["result"]
+    shown = Answer(
+        result.answer, tuple(citation.id for citation in result.citations),
+        result.tokens.prompt, result.tokens.answer, result.timings_ms.total,
+    )  # fmt: skip
+    reply = recorder.replies[0] if recorder.replies else None
+    draft = _draft(reply, case, state, turn) if reply is not None else shown
+    alone = _alone(case, state, turn, recorder)
+    alone_shown = _checked_alone(alone, case, turn)
+    return Outcome(case, draft, shown, result, reply is not None, alone, alone_shown, _material(case, turn))
+
+
+def _draft(reply: str, case: Case, state: State, turn: Turn) -> Answer:
+    """What the model wrote, references filled in and citations resolved, nothing checked."""
+    sources = {source.number: source for source in state.get("sources", [])}
+    sources |= {point.source.number: point.source for point in state["points"] if point.source.number not in sources}
+    cited = [sources[int(n)].id for n in _CITED_NUMBER.findall(reply) if int(n) in sources]
+    cited += [sources[r.number].id for r in references(reply) if r.number in sources]
+    cited += _CITED_SECTION.findall(reply)
+    return Answer(_filled_in(reply, sources, case, turn), tuple(dict.fromkeys(cited)))
+
+
+def _filled_in(reply: str, sources: dict[int, Source], case: Case, turn: Turn) -> str:
+    found = iter(references(reply))
+
+    def value(match: re.Match[str]) -> str:
+        reference = next(found)
+        source = sources.get(reference.number)
+        if source is None:
+            return match[0]
+        if reference.field in ("stock", "price"):
+            reference = replace(reference, options=options_asked(case.question, source))
+        return value_of(reference, source, turn.deps.shop.config.locale) or match[0]
+
+    return REFERENCE.sub(value, reply)
+
+
+def _alone(case: Case, state: State, turn: Turn, recorder: Recorder) -> Answer:
+    """The model without records: the question alone, in the layout of its prompt."""
+    role = Route.POLICY if case.section else Route.PRODUCT
+    prompt = turn.prompt(role)
+    empty = {"facts": as_facts([]), "cards": as_cards([]), "sections": as_sections(())}[prompt.layout]
+    config = turn.deps.shop.config
+    messages = to_messages(prompt, empty, case.question, assistant=config.assistant_name, shop=config.name)
+    timings = Timings()
+    text = "".join(
+        recorder.stream_text(messages, decoding=Decoding(max_tokens=120), cancelled=threading.Event(), timings=timings)
+    )
+    cited = tuple(_CITED_SECTION.findall(text))
+    return Answer(text, cited, timings.prompt_tokens, timings.answer_tokens, timings.total_ms)
+
+
+def _checked_alone(draft: Answer, case: Case, turn: Turn) -> Answer:
+    """Of an answer without records, the sentences that the check finds true of the record that it speaks of."""
+    sources = dict(enumerate(_sources_spoken_of(draft, case, turn), start=1))
+    kept, cited = [], []
+    for sentence in split_sentences(_CITED_SECTION.sub("", draft.text)):
+        outcome = check(_CITED_NUMBER.sub("", sentence), sources, turn.lexicon) if sources else None
+        if outcome and outcome.passed and outcome.source:
+            kept.append(sentence)
+            cited.append(outcome.source.id)
+    return Answer(" ".join(kept) or UNKNOWN, tuple(dict.fromkeys(cited)))
+
+
+def _sources_spoken_of(draft: Answer, case: Case, turn: Turn) -> Iterator[Source]:
+    policies = turn.version.policies
+    for number, section in enumerate((key for key in draft.cited if key in policies), start=1):
+        yield policy_source(number, policies[section])
+    if not draft.cited and (named := sorted(turn.lexicon.named(case.question))):
+        yield _product(named[0], turn)
+
+
+def _product(product_id: str, turn: Turn) -> Source:
+    facts = turn.deps.facts.read([product_id])
+    return product_source(1, turn.version.products[product_id], facts.get(product_id), turn.deps.shop.config.locale)
+
+
+def _material(case: Case, turn: Turn) -> str:
+    """Everything that is true of the case's records, and what the customer said."""
+    told = [message.content for message in case.messages]
+    if case.product:
+        told += [case.product, *(s.text for s in _product(case.product, turn).statements)]
+    for section in (case.section, *case.also):
+        if section:
+            told.append(turn.version.policies[section].text)
+    return "\n".join(told)

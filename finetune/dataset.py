@@ -1,0 +1,395 @@
+"""From a shop's folder to training examples: facts by patterns, policies by exemplar questions, written conversations.
+
+Values never stand in an answer about a product: it refers to them (`shopbot.references`). A policy is recited as the
+policy has it. Everything random comes from one seed; the same folder and seed give the same file.
+"""
+
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from finetune.examples import Kind, TrainingExample, chat_messages
+from finetune.material import Conversation, Material, Unknown, WrittenTurn
+from finetune.recipe import DataPlan
+from shopbot.chat_format import as_cards, as_sections, to_messages
+from shopbot.embedding import Embedder
+from shopbot.errors import ConfigError
+from shopbot.language import content_stems, fold, split_sentences
+from shopbot.prompts import RolePrompt
+from shopbot.references import REFERENCE, field_names
+from shopbot.sections import PolicyVectors, answering_lines
+from shopbot.shop import Shop
+from shopbot.statements import Source, Statement, policy_source, product_source
+from shopbot.types import PolicySection, Product
+
+T = TypeVar("T")
+
+HINTS = 3
+FOLDS = 5
+# Shares of the questions about policies that are asked in each way.
+TEXT_EVERY = 4
+WITHOUT_HINTS_EVERY = 6
+QUESTIONS_A_PRODUCT = 4
+LIVE_FIELDS_EVERY = 3
+_CITED = re.compile(r"\s*\[(\d)\](?=\s|$)")
+_SENTENCE = re.compile(r"\s*(?:\d+\.\s+)?[^\n]+?(?:[.!?][\"')]*(?=\s|$)|$)")
+_STEP = re.compile(r"^\s*\d+\.\s+")
+
+
+class Builder:
+    """Builds the examples of one shop; `products` are the training ones only."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        products: Sequence[Product],
+        material: Material,
+        prompts: Mapping[str, RolePrompt],
+        plan: DataPlan,
+        seed: int,
+    ) -> None:
+        self._shop = shop
+        self._products = {product.id: product for product in products}
+        self._sections = {section.id: section for section in shop.policies}
+        self._material = material
+        self._prompts = prompts
+        self._plan = plan
+        self._random = random.Random(seed)
+        self._names = {product.id: _short_names(product, products) for product in products}
+
+    def build(self, embedder: Embedder, progress: Callable[[str, int, int], None]) -> list[TrainingExample]:
+        parts: list[tuple[str, Callable[[], Iterable[TrainingExample]]]] = [
+            ("facts", self._facts),
+            ("several fields", self._several_fields),
+            ("stock", self._stock),
+            ("comparisons", self._comparisons),
+            ("unknown", self._unknown),
+            ("not sold", self._not_sold),
+            ("policies", lambda: self._policies(embedder)),
+            ("conversations", self._conversations),
+        ]
+        examples: list[TrainingExample] = []
+        for number, (name, make) in enumerate(parts, start=1):
+            examples += make()
+            progress(f"examples: {name}", number, len(parts))
+        self._random.shuffle(examples)
+        return examples
+
+    # ------------------------------------------------------------ products
+
+    def _facts(self) -> Iterator[TrainingExample]:
+        """One field of one product; price and stock more often than the rest, as customers do."""
+        for number in range(self._plan.facts):
+            product = self._pick(list(self._products.values()))
+            source = _source(product)
+            fields = [name for name in field_names(source) if name in self._material.patterns.fields]
+            live = [name for name in fields if name in ("price", "stock", "sizes", "colors")]
+            field = self._pick(live if number % LIVE_FIELDS_EVERY == 0 else fields)
+            yield self._fact(f"fact-{number}", product, field)
+
+    def _fact(self, key: str, product: Product, field: str) -> TrainingExample:
+        patterns = self._material.patterns.fields[field]
+        question = self._pick(patterns.questions).format(name=self._called(product))
+        answer = self._say(self._pick(patterns.answers), product, field, 1)
+        return self._product_example(key, "product", question, [product], answer)
+
+    def _say(self, pattern: str, product: Product, field: str, number: int, **more: str) -> str:
+        return _agreeing(pattern.format(name=product.title, value=f"{{{number}.{field}}}", **more), product.title)
+
+    def _several_fields(self) -> Iterator[TrainingExample]:
+        patterns = self._material.patterns
+        for number in range(self._plan.several_fields):
+            product = self._pick(list(self._products.values()))
+            names = [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
+            chosen = self._random.sample(names, k=min(len(names), self._pick([2, 2, 3])))
+            if number % 2 and "price" in names and "price" not in chosen:
+                chosen[0] = "price"
+            asked = [self._pick(patterns.field_words[name]) for name in chosen]
+            listed = f"{', '.join(asked[:-1])} and {asked[-1]}"
+            question = self._pick(patterns.joiners).format(fields=listed, name=self._called(product))
+            sentences = [self._say(self._pick(patterns.fields[name].answers), product, name, 1) for name in chosen]
+            yield self._product_example(f"several-{number}", "several_fields", question, [product], " ".join(sentences))
+
+    def _stock(self) -> Iterator[TrainingExample]:
+        """Stock of a size, a colour or both: the answer refers to exactly what was asked for."""
+        patterns = self._material.patterns.fields["stock_option"]
+        with_variants = [product for product in self._products.values() if len(product.variants) > 1]
+        for number in range(self._plan.stock):
+            product = self._pick(with_variants)
+            variant = self._pick(product.variants)
+            sizes = {v.size for v in product.variants if v.size}
+            colors = {v.color for v in product.variants if v.color}
+            both = [option for option, of in ((variant.size, sizes), (variant.color, colors)) if option and len(of) > 1]
+            options = both if number % 2 else both[:1] if number % 4 else both[-1:]
+            if not options:
+                continue
+            said = self._pick([" in ".join(options), " and ".join(options), ", ".join(options)])
+            question = self._pick(patterns.questions).format(name=self._called(product), option=said)
+            pattern = self._pick(patterns.answers)
+            reference = f"stock:{','.join(options)}"
+            answer = self._say(pattern, product, reference, 1, option=" in ".join(options))
+            yield self._product_example(f"stock-{number}", "stock", question, [product], answer)
+
+    def _comparisons(self) -> Iterator[TrainingExample]:
+        patterns = self._material.patterns
+        for number in range(self._plan.compare):
+            first = self._pick(list(self._products.values()))
+            second = self._pick([p for p in self._products.values() if p.category == first.category and p != first])
+            shared = [n for n in field_names(_source(first)) if n in field_names(_source(second))]
+            field = self._pick([n for n in shared if n in patterns.field_words and n in patterns.fields])
+            question = self._pick(patterns.compare).format(
+                first=self._called(first), second=self._called(second), field=self._pick(patterns.field_words[field])
+            )
+            named = [answer for answer in patterns.fields[field].answers if "{name}" in answer]
+            frame = self._pick(named)
+            answer = " ".join(self._say(frame, p, field, n) for n, p in ((1, first), (2, second)))
+            yield self._product_example(f"compare-{number}", "compare", question, [first, second], answer)
+
+    def _unknown(self) -> Iterator[TrainingExample]:
+        patterns = self._material.patterns
+        for number in range(self._plan.unknown):
+            product = self._pick(list(self._products.values()))
+            silent = [item for item in patterns.unknown if is_silent(_source(product), item)]
+            item = self._pick(silent)
+            question = item.ask.format(name=self._called(product))
+            answer = self._pick(patterns.unknown_answers).format(
+                name=product.title, what=item.what, email=self._shop.config.contact.email
+            )
+            yield self._product_example(f"unknown-{number}", "unknown_attribute", question, [product], answer)
+
+    def _not_sold(self) -> Iterator[TrainingExample]:
+        patterns = self._material.patterns
+        for number in range(self._plan.not_sold):
+            item = patterns.not_sold[number % len(patterns.not_sold)]
+            near = self._random.sample(list(self._products.values()), k=number % 3)
+            answer = self._pick(patterns.not_sold_answers).format(what=item.what)
+            yield self._product_example(f"not-sold-{number}", "not_sold", item.ask, near, answer)
+
+    def _product_example(
+        self, key: str, kind: Kind, question: str, products: Sequence[Product], answer: str
+    ) -> TrainingExample:
+        sources = [_source(product, number) for number, product in enumerate(products, start=1)]
+        ids = tuple(product.id for product in products)
+        return self._example(key, kind, "product", "patterns", question, as_cards(sources), answer, ids)
+
+    def _called(self, product: Product) -> str:
+        return self._pick(self._names[product.id])
+
+    # ------------------------------------------------------------ policies
+
+    def _policies(self, embedder: Embedder) -> Iterator[TrainingExample]:
+        """Each section in many phrasings: from the weights with hints, without, and over its text."""
+        rankings = _held_out_rankings(self._shop.policies, embedder)
+        for section in self._sections.values():
+            if "|" in section.text:  # a size chart: its rows are looked up, not recited
+                continue
+            asked = list(section.questions)
+            self._random.shuffle(asked)
+            for number, question in enumerate(asked[: self._plan.phrasings]):
+                recital = self._recital(question, section, embedder)
+                ranked = rankings[(section.id, question)]
+                yield self._closed_book(number, question, section, ranked, recital)
+                if number % TEXT_EVERY == 0:
+                    yield self._over_text(number, question, section, ranked, recital)
+
+    def _recital(self, question: str, section: PolicySection, embedder: Embedder) -> str:
+        statements = policy_source(1, section).statements
+        cosines = embedder.embed([statement.text for statement in statements]) @ embedder.embed([question])[0]
+        return _recited(answering_lines(statements, cosines), policy_source(1, section))
+
+    def _closed_book(
+        self, number: int, question: str, section: PolicySection, ranked: Sequence[str], recital: str
+    ) -> TrainingExample:
+        hints = _with_answer(ranked[:HINTS], section.id, self._random)
+        context = as_sections(hints if number % WITHOUT_HINTS_EVERY else ())
+        key, answer = f"closed-{section.id}-{number}", f"[{section.id}] {recital}"
+        return self._example(key, "policy_closed", "policy", "policies", question, context, answer, (), (section.id,))
+
+    def _over_text(
+        self, number: int, question: str, section: PolicySection, ranked: Sequence[str], recital: str
+    ) -> TrainingExample:
+        others = [key for key in ranked if key != section.id][: self._pick([0, 0, 1])]
+        ids = [section.id, *others]
+        self._random.shuffle(ids)
+        sources = [policy_source(place, self._sections[key]) for place, key in enumerate(ids, start=1)]
+        key, answer = f"text-{section.id}-{number}", f"[{ids.index(section.id) + 1}] {recital}"
+        return self._example(
+            key, "policy_text", "policy_text", "policies", question, as_cards(sources), answer, (), tuple(ids)
+        )
+
+    # ------------------------------------------------------------ conversations
+
+    def _conversations(self) -> Iterator[TrainingExample]:
+        for conversation in self._material.conversations:
+            for number, turn in enumerate(conversation.turns):
+                yield self._written(f"{conversation.id}-{number}", conversation, turn)
+
+    def _written(self, key: str, conversation: Conversation, turn: WrittenTurn) -> TrainingExample:
+        products = tuple(record for record in turn.records if record in self._products)
+        sections = tuple(record for record in turn.records if record in self._sections)
+        if unknown := set(turn.records) - set(products) - set(sections):
+            raise ConfigError(f"conversation {conversation.id}: no training record {min(unknown)!r}")
+        is_closed = turn.answer.startswith("[") and not turn.answer[1].isdigit()
+        context = as_sections(turn.records) if is_closed else as_cards(self._written_sources(turn.records))
+        role = "policy" if is_closed else "policy_text" if sections and not products else "product"
+        cited = {
+            number: policy_source(number, self._sections[r])
+            for number, r in enumerate(turn.records, 1)
+            if r in sections
+        }
+        answer = _CITED.sub("", turn.answer) if is_closed else citation_first(turn.answer, cited)
+        return self._example(key, "conversation", role, "conversations", turn.user, context, answer, products, sections)
+
+    def _written_sources(self, records: Sequence[str]) -> list[Source]:
+        return [
+            _source(self._products[record], number)
+            if record in self._products
+            else policy_source(number, self._sections[record])
+            for number, record in enumerate(records, start=1)
+        ]
+
+    # ------------------------------------------------------------ all
+
+    def _example(
+        self,
+        key: str,
+        kind: Kind,
+        role: str,
+        tool: str,
+        question: str,
+        context: str,
+        answer: str,
+        products: tuple[str, ...] = (),
+        sections: tuple[str, ...] = (),
+    ) -> TrainingExample:
+        config = self._shop.config
+        messages = to_messages(
+            self._prompts[role], context, question, assistant=config.assistant_name, shop=config.name
+        )
+        return TrainingExample(
+            id=key, kind=kind, role=role, tool=tool, question=question, prompt=chat_messages(messages), answer=answer,
+            products=products, sections=sections,
+        )  # fmt: skip
+
+    def _pick(self, choices: Sequence[T]) -> T:
+        return self._random.choice(choices)
+
+
+def _source(product: Product, number: int = 1) -> Source:
+    """A product without live facts: no value of theirs may come into a prompt or an answer."""
+    return product_source(number, product, None, "en")
+
+
+def is_silent(source: Source, item: Unknown) -> bool:
+    """Whether a record says nothing about a thing that it is asked for."""
+    told = fold(" ".join(statement.text for statement in source.statements))
+    return fold(item.word) not in told and fold(item.what.split()[-1].rstrip("s")) not in told
+
+
+def _short_names(product: Product, products: Iterable[Product]) -> list[str]:
+    """What customers call a product: its title, and its first word with its last where nobody else has that."""
+    first, *rest = product.title.split()
+    namesakes = [other for other in products if other.title.split()[0] == first]
+    names = [product.title, product.title.lower()]
+    if rest and len(namesakes) == 1:
+        names += [f"{first} {rest[-1].lower()}", f"{first.lower()} {rest[-1].lower()}", first]
+    elif rest:
+        names += [product.title]
+    return names
+
+
+def _agreeing(text: str, title: str) -> str:
+    """ "the Corrie Boots is" -> "the Corrie Boots are"."""
+    if not title.endswith("s") or title.endswith("ss"):
+        return text
+    return text.replace(f"{title} is ", f"{title} are ").replace(f"{title} has ", f"{title} have ")
+
+
+def _recited(lines: Sequence[Statement], source: Source) -> str:
+    """Lines of a section as an answer has them: steps numbered, each on a line of its own."""
+    steps = source.of("step")
+    text = ""
+    for line in lines:
+        is_step = line in steps
+        lead = f"{steps.index(line) + 1}. " if is_step else ""
+        text += ("\n" if is_step else " ") * bool(text) + lead + line.text
+    return text
+
+
+def _held_out_rankings(sections: Sequence[PolicySection], embedder: Embedder) -> dict[tuple[str, str], list[str]]:
+    """For every exemplar question the ranking of the sections by all exemplars but its fold's.
+
+    Ranked with itself among the exemplars every question would find its section first, and the model would learn
+    to take the first hint always.
+    """
+    ids = tuple(section.id for section in sections)
+    texts = embedder.embed([f"{section.heading}. {section.text}" for section in sections])
+    pairs = [(place, question) for place, section in enumerate(sections) for question in section.questions]
+    owners = np.asarray([place for place, _ in pairs], dtype=np.intp)
+    vectors = embedder.embed([question for _, question in pairs])
+    fold_of = np.arange(len(pairs)) % FOLDS
+    rankings = {}
+    for fold_number in range(FOLDS):
+        kept = fold_of != fold_number
+        ranker = PolicyVectors(ids, texts, vectors[kept], owners[kept])
+        for index in np.flatnonzero(~kept):
+            place, question = pairs[index]
+            rankings[(ids[place], question)] = [hit.id for hit in ranker.rank(vectors[index])]
+    return rankings
+
+
+def _with_answer(ranked: Sequence[str], answer: str, source: random.Random) -> list[str]:
+    """Hints as retrieval has them; the right section takes a place of theirs where retrieval missed it."""
+    hints = list(ranked)
+    if answer not in hints:
+        hints[source.randrange(len(hints))] = answer
+    return hints
+
+
+def citation_first(answer: str, sections: Mapping[int, Source]) -> str:
+    """Put a section's number before what is quoted of it: "You have 45 days. [1]" -> "[1] You have 45 days.".
+
+    Written answers cite behind the quotation; a model that names its source first can be checked from the first
+    sentence on. `sections` are those in the prompt, by number.
+    """
+    moved = ""
+    rest = answer
+    while found := _CITED.search(rest):
+        number = int(found[1])
+        start = _quotation_start(rest[: found.start()], sections[number])
+        moved += f"{rest[:start]}[{number}] {rest[start : found.start()]}"
+        rest = rest[found.end() :]
+    return moved + rest
+
+
+def _quotation_start(text: str, section: Source) -> int:
+    """Where, from the end of the text backwards, the sentences of the section begin."""
+    told = " ".join(statement.text for statement in section.statements)
+    start = len(text)
+    for match in reversed(list(_SENTENCE.finditer(text))):
+        if (sentence := _STEP.sub("", match[0]).strip()) and sentence not in told:
+            break
+        start = match.start() + len(match[0]) - len(match[0].lstrip())
+    if start == len(text):
+        raise ConfigError(f"a written answer cites {section.id} without quoting it: {text[-80:]!r}")
+    return start
+
+
+def frame_words(examples: Iterable[TrainingExample], titles: Iterable[str]) -> list[str]:
+    """Stems of the sentences around references in all answers about products, names and the customer's words aside."""
+    named = {word for title in titles for word in content_stems(title)}
+    found: set[str] = set()
+    for example in examples:
+        asked = set(content_stems(example.question))
+        for sentence in split_sentences(example.answer):
+            if REFERENCE.search(sentence):
+                said = set(content_stems(REFERENCE.sub(" ", sentence)))
+                found |= {
+                    word
+                    for word in said - named
+                    if word.isalpha() and (word not in asked or example.tool == "patterns")
+                }
+    return sorted(found)

@@ -1,0 +1,49 @@
+"""An adapter for other servers: GGUF for llama.cpp and Ollama, merged safetensors for everything else."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from shopbot.adapters import Adapter
+from shopbot.chat_models.merge import merged_gguf
+from shopbot.chat_models.transformers import no_progress_bars
+
+Progress = Callable[[str, int, int], None]
+_MODELFILE = """FROM ./{gguf}
+PARAMETER temperature 0
+PARAMETER stop <|im_end|>
+TEMPLATE \"\"\"{{{{- range .Messages }}}}<|im_start|>{{{{ .Role }}}}
+{{{{ .Content }}}}<|im_end|>
+{{{{ end }}}}<|im_start|>assistant
+\"\"\"
+"""
+
+
+def export(adapter: Adapter, base_gguf: Path, base_folder: Path, target: Path, progress: Progress) -> list[Path]:
+    """Write the merged model in every form; return the paths. Each form is written aside and renamed when complete."""
+    target.mkdir(parents=True, exist_ok=True)
+    progress("exporting", 0, 3)
+    gguf = merged_gguf(base_gguf, adapter.folder, target / f"{adapter.id}.Q8_0.gguf")
+    progress("exporting", 1, 3)
+    modelfile = target / "Modelfile"
+    modelfile.write_text(_MODELFILE.format(gguf=gguf.name), encoding="utf-8")
+    merged = _merged_folder(adapter, base_folder, target / "safetensors")
+    progress("exporting", 3, 3)
+    return [gguf, modelfile, merged]
+
+
+def _merged_folder(adapter: Adapter, base_folder: Path, target: Path) -> Path:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    aside = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    with no_progress_bars():
+        base = AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.float32)
+        merged = PeftModel.from_pretrained(base, adapter.folder).merge_and_unload()
+        merged.save_pretrained(aside)
+        AutoTokenizer.from_pretrained(base_folder).save_pretrained(aside)
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+    return target

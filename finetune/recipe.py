@@ -1,0 +1,67 @@
+"""A training run as a file: recipes/*.yaml, every option with its unit."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from shopbot.errors import ConfigError
+from shopbot.types import Frozen
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+class DataPlan(Frozen):
+    """How many examples of each kind; `phrasings` is per policy section."""
+
+    facts: int = Field(default=700, ge=0)
+    several_fields: int = Field(default=160, ge=0)
+    stock: int = Field(default=200, ge=0)
+    compare: int = Field(default=90, ge=0)
+    unknown: int = Field(default=160, ge=0)
+    not_sold: int = Field(default=60, ge=0)
+    phrasings: int = Field(default=24, ge=0)
+
+
+class LoraOptions(Frozen):
+    """Rank, scaling (alpha / r) and places of the low-rank matrices (Hu et al., arXiv:2106.09685)."""
+
+    r: int = Field(default=16, ge=1, le=256)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: str | tuple[str, ...] = "all-linear"
+
+
+class Recipe(Frozen):
+    """One training run; a batch is of examples, a share is of 1."""
+
+    name: str
+    base: str = "smollm2-135m-instruct"
+    seed: int = 7
+    data: DataPlan = DataPlan()
+    validation_share: float = Field(default=0.03, gt=0, lt=0.5)
+    max_tokens: int = Field(default=640, ge=64, le=8192)
+    lora: LoraOptions = LoraOptions()
+    learning_rate: float = Field(default=5e-4, gt=0)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_share: float = Field(default=0.05, ge=0, lt=1)
+    epochs: float = Field(default=1, gt=0)
+    batch_size: int = Field(default=8, ge=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    checkpoint_every: int = Field(default=60, ge=1)
+    patience: int = Field(default=3, ge=1)
+    max_minutes: float = Field(default=40, gt=0)
+
+
+def read_recipe(name: str, **overrides: Any) -> Recipe:
+    """Read a recipe by its name, or by the path of a YAML file. Raises ConfigError naming the key that is wrong."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(recipe.stem for recipe in FOLDER.glob("*.yaml")))
+        raise ConfigError(f"no recipe {name!r}; there are: {known}, or give the path of a YAML file")
+    try:
+        return Recipe.model_validate((yaml.safe_load(path.read_text(encoding="utf-8")) or {}) | overrides)
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ConfigError(f"{path}: {error}") from error

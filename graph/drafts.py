@@ -1,0 +1,177 @@
+"""One draft of the model over what retrieval found, in the three ways in which a prompt can be laid out."""
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from graph.asks import options_asked
+from graph.deps import Turn
+from graph.find import HINTS, section_points
+from graph.frames import Setting, check_frame
+from graph.pen import Pen
+from graph.state import Account, Lead, Point, State
+from graph.turn import Sentence
+from graph.verify import Check, Finding, check, speaks_for
+from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
+from shopbot.chat_models import Timings
+from shopbot.language import completed_sentences, split_sentences, without_citations, words
+from shopbot.prompts import RolePrompt
+from shopbot.references import field_name, references
+from shopbot.statements import Source, policy_source
+
+_NAMED_SECTION = re.compile(r"^\s*\[([a-z0-9-]+\.[a-z0-9-]+)\]\s*")
+_NAMED_RECORD = re.compile(r"^\s*\[(\d{1,2})\]\s*")
+_STEP_NUMBER = re.compile(r"\d+\.")  # the application numbers the steps itself
+
+
+def draft_from_facts(points: Sequence[Point], state: State, turn: Turn, pen: Pen) -> None:
+    """One generation over the points' statements; each sentence is held until it has passed."""
+    sources = {point.source.number: point.source for point in points}
+    account = state["account"]
+    facts = as_facts((point.source.number, point.statement.text) for point in points)
+    for sentence in _sentences(_stream(turn.prompt(state["route"]), facts, state, turn)):
+        outcome = check(sentence, sources, turn.lexicon)
+        if outcome.finding:
+            account.findings.append(f"{outcome.finding.value}: {sentence}")
+        elif outcome.source and not _already_said(sentence, account):
+            pen.show_written(without_citations(sentence), outcome.source, outcome.statements)
+
+
+def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
+    """One generation over whole records, whose values the answer refers to."""
+    account, sources = state["account"], {source.number: source for source in state["sources"]}
+    options = {number: options_asked(state["question"], source) for number, source in sources.items()}
+    config = turn.deps.shop.config
+    setting = Setting(sources, turn.lexicon, config.locale, turn.deps.frame_words, options)
+    previous: Source | None = None
+    for sentence in _sentences(_stream(turn.prompt(state["route"]), as_cards(state["sources"]), state, turn)):
+        if _is_courtesy(sentence, turn):
+            pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
+            continue
+        if _says_lead(sentence, state):
+            pen.show(Sentence(text=sentence, author="model"))
+            continue
+        outcome, text = _checked(sentence, setting, previous)
+        if outcome.finding:
+            account.findings.append(f"{outcome.finding.value}: {sentence}")
+        elif outcome.source and not _already_said(text, account):
+            pen.show_written(text, outcome.source, outcome.statements)
+            previous = outcome.source
+            if references(sentence):
+                account.referred |= {(outcome.source.id, field_name(s.field)) for s in outcome.statements}
+    return state["points"]
+
+
+def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
+    """A policy from the model's weights, hinted at by section ids; where that fails, over the section's text."""
+    found = [hit.id for hit in state["sections"][:HINTS]]
+    sources = {section: policy_source(1, turn.version.policies[section]) for section in found}
+    pieces = _stream(turn.prompt(state["route"]), as_sections(found), state, turn)
+    source = _recite(pieces, _NAMED_SECTION, sources, state["account"], turn, pen)
+    if source is None:
+        state["account"].repaired = True
+        source = draft_from_text(state, turn, pen)
+    if source is None or source.id == state["points"][0].source.id:
+        return state["points"]
+    return section_points(source.id, state["question"], state["vector"], turn)
+
+
+def draft_from_text(state: State, turn: Turn, pen: Pen) -> Source | None:
+    """The same over the text of the section that was found first."""
+    source = state["points"][0].source
+    pieces = _stream(turn.prompt("policy_text"), as_cards([source]), state, turn)
+    return _recite(pieces, _NAMED_RECORD, {"1": source}, state["account"], turn, pen)
+
+
+def _recite(
+    pieces: Iterator[str], named: re.Pattern[str], sources: dict[str, Source], account: Account, turn: Turn, pen: Pen
+) -> Source | None:
+    """Show the sentences that stand in the section that the reply names; None if not even the first one does."""
+    source: Source | None = None
+    shown = False
+    with closing(_sentences(pieces)) as sentences:
+        for sentence in sentences:
+            if _STEP_NUMBER.fullmatch(sentence):
+                continue
+            if _is_courtesy(sentence, turn):
+                pen.show(Sentence(text=sentence, author="shop"))
+                continue
+            if (match := named.match(sentence)) is not None:
+                source = sources.get(match[1])
+                sentence = sentence[match.end() :]
+            outcome = _recited(sentence, source, turn)
+            if outcome.finding or source is None:
+                account.findings.append(f"{(outcome.finding or Finding.SECTION).value}: {sentence}")
+                if not shown:
+                    return None
+            elif not _already_said(sentence, account):
+                pen.show_written(sentence, source, outcome.statements)
+                shown = True
+    return source if shown else None
+
+
+def _recited(sentence: str, source: Source | None, turn: Turn) -> Check:
+    if source is None:
+        return Check(None, finding=Finding.SECTION)
+    return check(sentence, {source.number: source}, turn.lexicon)
+
+
+def _checked(sentence: str, setting: Setting, previous: Source | None) -> tuple[Check, str]:
+    """Check what a sentence refers to, or, where it copies values, what it says."""
+    if references(sentence):
+        return check_frame(sentence, replace(setting, previous=previous))
+    return check(sentence, setting.sources, setting.lexicon), without_citations(sentence)
+
+
+def _says_lead(sentence: str, state: State) -> bool:
+    """Whether the sentence says what the shop would have said first, in the same sense and almost its words."""
+    for lead in state["lead"]:
+        if lead.about and speaks_for(sentence, lead.text, lead.about, state["question"]):
+            state["account"].leads_said.append(lead)
+            return True
+    return _follows_lead(sentence, state["account"].leads_said)
+
+
+def _follows_lead(sentence: str, said: Sequence[Lead]) -> bool:
+    """Whether it is a further sentence of a lead that has been said: "A colleague at ... can tell you."."""
+    return any(set(words(sentence)) <= set(words(lead.text)) for lead in said)
+
+
+def _is_courtesy(sentence: str, turn: Turn) -> bool:
+    return " ".join(sentence.split()) in turn.courtesies
+
+
+def _stream(prompt: RolePrompt, context: str, state: State, turn: Turn) -> Iterator[str]:
+    account, config = state["account"], turn.deps.shop.config
+    timings = Timings()
+    messages = to_messages(prompt, context, state["question"], assistant=config.assistant_name, shop=config.name)
+    try:
+        yield from turn.model.stream_text(
+            messages,
+            decoding=prompt.decoding,
+            cancelled=turn.cancelled,
+            timings=timings,
+            has_shown=lambda: any(sentence.author == "model" for sentence in account.sentences),
+        )
+    finally:
+        account.prompt_tokens = _add(account.prompt_tokens, timings.prompt_tokens)
+        account.answer_tokens = _add(account.answer_tokens, timings.answer_tokens)
+
+
+def _sentences(pieces: Iterable[str]) -> Generator[str]:
+    """Yield sentences as soon as they are surely complete; the open rest at the end counts as one."""
+    text = ""
+    for piece in pieces:
+        done, text = completed_sentences(text + piece)
+        yield from done
+    yield from split_sentences(text)
+
+
+def _already_said(sentence: str, account: Account) -> bool:
+    said = words(without_citations(sentence))
+    return any(words(without_citations(shown.text)) == said for shown in account.sentences)
+
+
+def _add(total: int | None, more: int | None) -> int | None:
+    return total if more is None else (total or 0) + more
