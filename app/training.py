@@ -50,7 +50,7 @@ class Training:
         """Train on that set, going on where a killed run stopped."""
         prompts = prompts_of("tuned", ANSWER_TOKENS)
         base = dequantised_folder(self.settings.cache.expanduser(), _messages(progress))
-        return train_adapter(self.shop, self.products, prompts, self.recipe, base, self.folder, utc_now(), progress)
+        return train_adapter(self.shop, prompts, self.recipe, base, self.folder, utc_now(), progress)
 
     def export(self, target: Path, progress: Progress) -> list[Path]:
         """Write the merged model for other servers."""

@@ -101,7 +101,7 @@ def open_services(settings: Settings, progress: Progress) -> Services:
         warm_up(models[arm])
     progress("loading models", len(arms), len(arms))
     check_tuned(models)
-    return wire(store, models, frozenset(adapter.card.frame_words) if adapter else frozenset())
+    return wire(store, models)
 
 
 def adapter_of(store: Store) -> Adapter | None:
@@ -147,7 +147,7 @@ def prompts_of(arm: str, max_tokens: int) -> dict[str, RolePrompt]:
     return {role: load_prompt(role, arm).capped(max_tokens) for role in roles}
 
 
-def wire(store: Store, models: dict[str, ServedModel], frame_words: frozenset[str] = frozenset()) -> Services:
+def wire(store: Store, models: dict[str, ServedModel]) -> Services:
     """Put a store and models, by arm, together; whatever keeps the protocol fits."""
     settings = store.settings
     check_material(store.shop)
@@ -158,7 +158,6 @@ def wire(store: Store, models: dict[str, ServedModel], frame_words: frozenset[st
         embedder=store.embedder,
         models=models,
         prompts={arm: prompts_of(arm, settings.answer_max_tokens) for arm in ("base", "tuned")},
-        frame_words=frame_words,
         default_arm=settings.default_arm if settings.default_arm in models else "base",
         router=Router({Route(name): texts for name, texts in store.shop.routes.items()}, store.embedder),
         weights=FusionWeights(settings.dense_weight, settings.keyword_weight),

@@ -11,8 +11,10 @@ from evals.cases import UNANSWERED, Case
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MARKER = re.compile(r"\[\d{1,3}\]|\[[a-z-]+\.[a-z-]+\]")
 _ABSTAINS = re.compile(
-    r"doesn't (?:say|mention|list)|does not (?:say|mention|list)|don't (?:know|have|sell|carry)|can't (?:find|see|say)"
-    r"|has nothing (?:on|about)|gives nothing|no entry|nothing about|won't guess|found none|off my trail"
+    r"doesn't (?:say|mention|list)|does not (?:say|mention|list)|don't (?:know|sell|carry)"
+    r"|don't have (?:any|that|it|those|them|information)\b(?! to)|don't have [^.]* in our catalog"
+    r"|can't (?:find|see|say)"
+    r"|has nothing (?:on|about)|record gives nothing|no entry|nothing about|won't guess|found none|off my trail"
     r"|I can help with|can only help|can't help with|has to be confirmed|which (?:one|product) do you mean|which of"
     r"|tell me its name"
     r"|know more than one|can't make out|isn't something|not something|outside what|not my",
@@ -47,7 +49,7 @@ def facts_right(case: Case, answer: str) -> bool:
 def says(answer: str, key: str) -> bool:
     """Whether a key string stands in the answer, not inside a longer number or word; case and white space aside."""
     text, wanted = _plain(answer), _plain(key)
-    before = r"(?<![\w.,$])" if wanted[:1].isdigit() else r"(?<!\w)"
+    before = r"(?<![\w.,])(?<!\s-)(?<!^-)" if wanted[:1].isdigit() else r"(?<!\w)"
     after = r"(?!\w|[.,]\d)" if wanted[-1:].isalnum() else ""
     return re.search(before + re.escape(wanted) + after, text) is not None
 
@@ -55,14 +57,15 @@ def says(answer: str, key: str) -> bool:
 def _plain(text: str) -> str:
     text = _MARKER.sub("", text).replace("’", "'").lower()
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
-    text = re.sub(r"\$(\d+)\.00\b", r"$\1", text)
+    text = re.sub(r"\b(\d+)\.00\b", r"\1", text)
     return re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split()))
 
 
 def citation_right(case: Case, cited: Iterable[str]) -> bool:
     """Whether a record that answers the case is cited, and no other record of its kind."""
-    named = set(cited)
-    return bool(named & set(case.records)) and named <= set(case.records)
+    right = set(case.records)
+    named = {record for record in cited if ("." in record) == (case.section is not None)}
+    return bool(named & right) and named <= right
 
 
 def abstains(answer: str) -> bool:

@@ -6,7 +6,9 @@ graph as it is served; "before the check" is what its model wrote first in that 
 
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -20,6 +22,7 @@ from graph.turn import TurnRequest, TurnResult
 from graph.verify import check
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Decoding, ServedModel, Timings
+from shopbot.errors import ModelError
 from shopbot.language import split_sentences
 from shopbot.references import REFERENCE, references, value_of
 from shopbot.statements import Source, policy_source, product_source
@@ -133,9 +136,12 @@ def _alone(case: Case, state: State, turn: Turn, recorder: Recorder) -> Answer:
     config = turn.deps.shop.config
     messages = to_messages(prompt, empty, case.question, assistant=config.assistant_name, shop=config.name)
     timings = Timings()
-    text = "".join(
-        recorder.stream_text(messages, decoding=Decoding(max_tokens=120), cancelled=threading.Event(), timings=timings)
+    pieces = recorder.stream_text(
+        messages, decoding=Decoding(max_tokens=120), cancelled=threading.Event(), timings=timings
     )
+    with suppress(ModelError):  # an untuned model without records may lose itself; what it wrote counts
+        deque(pieces, maxlen=0)
+    text = recorder.replies[-1]
     cited = tuple(_CITED_SECTION.findall(text))
     return Answer(text, cited, timings.prompt_tokens, timings.answer_tokens, timings.total_ms)
 

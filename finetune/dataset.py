@@ -17,12 +17,12 @@ from finetune.recipe import DataPlan
 from shopbot.chat_format import as_cards, as_sections, to_messages
 from shopbot.embedding import Embedder
 from shopbot.errors import ConfigError
-from shopbot.language import content_stems, fold, split_sentences
+from shopbot.language import content_stems, fold, words
 from shopbot.prompts import RolePrompt
-from shopbot.references import REFERENCE, field_names
-from shopbot.sections import PolicyVectors, answering_lines
+from shopbot.references import field_names
+from shopbot.sections import PolicyVectors
 from shopbot.shop import Shop
-from shopbot.statements import Source, Statement, policy_source, product_source
+from shopbot.statements import Source, agreeing, policy_source, product_source
 from shopbot.types import PolicySection, Product
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ T = TypeVar("T")
 HINTS = 3
 FOLDS = 5
 # Shares of the questions about policies that are asked in each way.
-TEXT_EVERY = 4
+TEXT_EVERY = 5
 WITHOUT_HINTS_EVERY = 6
 QUESTIONS_A_PRODUCT = 4
 LIVE_FIELDS_EVERY = 3
@@ -75,8 +75,9 @@ class Builder:
         for number, (name, make) in enumerate(parts, start=1):
             examples += make()
             progress(f"examples: {name}", number, len(parts))
-        self._random.shuffle(examples)
-        return examples
+        unique = list({" ".join(words(e.prompt[-1].content)): e for e in reversed(examples)}.values())
+        self._random.shuffle(unique)
+        return unique
 
     # ------------------------------------------------------------ products
 
@@ -93,31 +94,36 @@ class Builder:
     def _fact(self, key: str, product: Product, field: str) -> TrainingExample:
         patterns = self._material.patterns.fields[field]
         question = self._pick(patterns.questions).format(name=self._called(product))
-        answer = self._say(self._pick(patterns.answers), product, field, 1)
+        answer = self._say(self._pick(_named(patterns.answers)), product, field, 1)
         return self._product_example(key, "product", question, [product], answer)
 
     def _say(self, pattern: str, product: Product, field: str, number: int, **more: str) -> str:
-        return _agreeing(pattern.format(name=product.title, value=f"{{{number}.{field}}}", **more), product.title)
+        return agreeing(pattern.format(name=product.title, value=f"{{{number}.{field}}}", **more), product.title)
 
     def _several_fields(self) -> Iterator[TrainingExample]:
         patterns = self._material.patterns
         for number in range(self._plan.several_fields):
             product = self._pick(list(self._products.values()))
             names = [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
+            if len(names) < 2:
+                continue
             chosen = self._random.sample(names, k=min(len(names), self._pick([2, 2, 3])))
             if number % 2 and "price" in names and "price" not in chosen:
                 chosen[0] = "price"
             asked = [self._pick(patterns.field_words[name]) for name in chosen]
             listed = f"{', '.join(asked[:-1])} and {asked[-1]}"
             question = self._pick(patterns.joiners).format(fields=listed, name=self._called(product))
-            sentences = [self._say(self._pick(patterns.fields[name].answers), product, name, 1) for name in chosen]
+            frames = [_named(patterns.fields[chosen[0]].answers), *(patterns.fields[n].answers for n in chosen[1:])]
+            sentences = [
+                self._say(self._pick(answers), product, name, 1) for answers, name in zip(frames, chosen, strict=True)
+            ]
             yield self._product_example(f"several-{number}", "several_fields", question, [product], " ".join(sentences))
 
     def _stock(self) -> Iterator[TrainingExample]:
         """Stock of a size, a colour or both: the answer refers to exactly what was asked for."""
         patterns = self._material.patterns.fields["stock_option"]
         with_variants = [product for product in self._products.values() if len(product.variants) > 1]
-        for number in range(self._plan.stock):
+        for number in range(self._plan.stock if with_variants else 0):
             product = self._pick(with_variants)
             variant = self._pick(product.variants)
             sizes = {v.size for v in product.variants if v.size}
@@ -137,14 +143,16 @@ class Builder:
         patterns = self._material.patterns
         for number in range(self._plan.compare):
             first = self._pick(list(self._products.values()))
-            second = self._pick([p for p in self._products.values() if p.category == first.category and p != first])
+            alike = [p for p in self._products.values() if p.category == first.category and p != first]
+            if not alike:
+                continue
+            second = self._pick(alike)
             shared = [n for n in field_names(_source(first)) if n in field_names(_source(second))]
             field = self._pick([n for n in shared if n in patterns.field_words and n in patterns.fields])
             question = self._pick(patterns.compare).format(
                 first=self._called(first), second=self._called(second), field=self._pick(patterns.field_words[field])
             )
-            named = [answer for answer in patterns.fields[field].answers if "{name}" in answer]
-            frame = self._pick(named)
+            frame = self._pick(_named(patterns.fields[field].answers))
             answer = " ".join(self._say(frame, p, field, n) for n, p in ((1, first), (2, second)))
             yield self._product_example(f"compare-{number}", "compare", question, [first, second], answer)
 
@@ -153,12 +161,31 @@ class Builder:
         for number in range(self._plan.unknown):
             product = self._pick(list(self._products.values()))
             silent = [item for item in patterns.unknown if is_silent(_source(product), item)]
-            item = self._pick(silent)
+            absent = self._absent_fields(product)
+            item = self._pick(absent if absent and number % 2 else silent)
             question = item.ask.format(name=self._called(product))
             answer = self._pick(patterns.unknown_answers).format(
                 name=product.title, what=item.what, email=self._shop.config.contact.email
             )
             yield self._product_example(f"unknown-{number}", "unknown_attribute", question, [product], answer)
+
+    def _absent_fields(self, product: Product) -> list[Unknown]:
+        """Fields that other products have and this one has not: asked for, they are as unknown as anything else."""
+        patterns, source = self._material.patterns, _source(product)
+        told = set(content_stems(" ".join(statement.text for statement in source.statements)))
+        absent = [
+            field
+            for field in patterns.fields.keys() & patterns.field_words.keys()
+            if field not in field_names(source) and not told & set(content_stems(field.replace("_", " ")))
+        ]
+        return [
+            Unknown(
+                ask=self._pick(patterns.fields[field].questions),
+                what=f"the {patterns.field_words[field][0]}",
+                word=field,
+            )
+            for field in sorted(absent)
+        ]
 
     def _not_sold(self) -> Iterator[TrainingExample]:
         patterns = self._material.patterns
@@ -186,19 +213,14 @@ class Builder:
         for section in self._sections.values():
             if "|" in section.text:  # a size chart: its rows are looked up, not recited
                 continue
+            recital = _recited(policy_source(1, section))
             asked = list(section.questions)
             self._random.shuffle(asked)
             for number, question in enumerate(asked[: self._plan.phrasings]):
-                recital = self._recital(question, section, embedder)
                 ranked = rankings[(section.id, question)]
                 yield self._closed_book(number, question, section, ranked, recital)
                 if number % TEXT_EVERY == 0:
                     yield self._over_text(number, question, section, ranked, recital)
-
-    def _recital(self, question: str, section: PolicySection, embedder: Embedder) -> str:
-        statements = policy_source(1, section).statements
-        cosines = embedder.embed([statement.text for statement in statements]) @ embedder.embed([question])[0]
-        return _recited(answering_lines(statements, cosines), policy_source(1, section))
 
     def _closed_book(
         self, number: int, question: str, section: PolicySection, ranked: Sequence[str], recital: str
@@ -240,8 +262,13 @@ class Builder:
             for number, r in enumerate(turn.records, 1)
             if r in sections
         }
-        answer = _CITED.sub("", turn.answer) if is_closed else citation_first(turn.answer, cited)
+        answer = self._closed(turn.answer) if is_closed else citation_first(turn.answer, cited)
         return self._example(key, "conversation", role, "conversations", turn.user, context, answer, products, sections)
+
+    def _closed(self, answer: str) -> str:
+        """From the weights a section is recited whole, whichever of its sentences the writer chose."""
+        section = answer[1 : answer.index("]")]
+        return f"[{section}] {_recited(policy_source(1, self._sections[section]))}"
 
     def _written_sources(self, records: Sequence[str]) -> list[Source]:
         return [
@@ -301,20 +328,22 @@ def _short_names(product: Product, products: Iterable[Product]) -> list[str]:
     return names
 
 
-def _agreeing(text: str, title: str) -> str:
-    """ "the Corrie Boots is" -> "the Corrie Boots are"."""
-    if not title.endswith("s") or title.endswith("ss"):
-        return text
-    return text.replace(f"{title} is ", f"{title} are ").replace(f"{title} has ", f"{title} have ")
+def _named(answers: Sequence[str]) -> list[str]:
+    return [answer for answer in answers if "{name}" in answer]
 
 
-def _recited(lines: Sequence[Statement], source: Source) -> str:
-    """Lines of a section as an answer has them: steps numbered, each on a line of its own."""
+def _recited(source: Source) -> str:
+    """A section by heart, always whole and in order: what is shown of it is chosen later, by the question.
+
+    Reciting the lines that fit the question was tried first: the model mixed them up (docs/results/training.md).
+    """
     steps = source.of("step")
     text = ""
-    for line in lines:
+    number = 0
+    for line in source.statements:
         is_step = line in steps
-        lead = f"{steps.index(line) + 1}. " if is_step else ""
+        number += is_step
+        lead = f"{number}. " if is_step else ""
         text += ("\n" if is_step else " ") * bool(text) + lead + line.text
     return text
 
@@ -359,6 +388,10 @@ def citation_first(answer: str, sections: Mapping[int, Source]) -> str:
     rest = answer
     while found := _CITED.search(rest):
         number = int(found[1])
+        if number not in sections:
+            raise ConfigError(
+                f"a written answer cites [{number}], which is no policy section of its prompt: {answer!r}"
+            )
         start = _quotation_start(rest[: found.start()], sections[number])
         moved += f"{rest[:start]}[{number}] {rest[start : found.start()]}"
         rest = rest[found.end() :]
@@ -376,20 +409,3 @@ def _quotation_start(text: str, section: Source) -> int:
     if start == len(text):
         raise ConfigError(f"a written answer cites {section.id} without quoting it: {text[-80:]!r}")
     return start
-
-
-def frame_words(examples: Iterable[TrainingExample], titles: Iterable[str]) -> list[str]:
-    """Stems of the sentences around references in all answers about products, names and the customer's words aside."""
-    named = {word for title in titles for word in content_stems(title)}
-    found: set[str] = set()
-    for example in examples:
-        asked = set(content_stems(example.question))
-        for sentence in split_sentences(example.answer):
-            if REFERENCE.search(sentence):
-                said = set(content_stems(REFERENCE.sub(" ", sentence)))
-                found |= {
-                    word
-                    for word in said - named
-                    if word.isalpha() and (word not in asked or example.tool == "patterns")
-                }
-    return sorted(found)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetune.checks import HeldApart, check_examples, near_duplicates
-from finetune.dataset import Builder, frame_words
+from finetune.dataset import Builder
 from finetune.examples import TrainingExample, read_examples, write_examples
 from finetune.material import read_material
 from finetune.recipe import Recipe
@@ -100,7 +100,6 @@ def policy_hashes(shop: Shop) -> dict[str, str]:
 
 def train_adapter(
     shop: Shop,
-    products: Sequence[Product],
     prompts: Mapping[str, RolePrompt],
     recipe: Recipe,
     base: Path,
@@ -119,8 +118,7 @@ def train_adapter(
     run = train(recipe, base, examples, folder, progress)
     adapter = folder / "adapter"
     (adapter / "README.md").unlink(missing_ok=True)  # peft's empty model card; ours is card.json
-    words = frame_words(examples, [product.title for product in products])
-    card = _adapter_card(shop, examples, words, prompts, recipe, run, adapter, sha256_of(path), now)
+    card = _adapter_card(shop, examples, prompts, recipe, run, adapter, sha256_of(path), now)
     (adapter / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
     draw_losses(run.losses, run.validation_losses, adapter / "losses.png")
     return adapter
@@ -129,7 +127,6 @@ def train_adapter(
 def _adapter_card(
     shop: Shop,
     examples: Sequence[TrainingExample],
-    words: Sequence[str],
     prompts: Mapping[str, RolePrompt],
     recipe: Recipe,
     run: "TrainingRun",
@@ -149,7 +146,6 @@ def _adapter_card(
         policies=policy_hashes(shop),
         recipe=recipe.model_dump(mode="json"),
         versions={"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
-        frame_words=tuple(words),
         examples=dict(Counter(example.kind for example in examples)),
         left_out=run.left_out,
         steps=run.steps,

@@ -48,6 +48,7 @@ class Recipe(Frozen):
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     epochs: float = Field(default=1, gt=0)
     batch_size: int = Field(default=8, ge=1)
+    micro_batch: int = Field(default=4, ge=1)
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     checkpoint_every: int = Field(default=60, ge=1)

@@ -101,7 +101,8 @@ class AnswerTrainer(SFTTrainer):
                 input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
             ).last_hidden_state
             logits = causal.lm_head(hidden[:, :-1][is_scored])
-        loss = torch.nn.functional.cross_entropy(logits.float(), targets[is_scored])
+        loss = torch.nn.functional.cross_entropy(logits.float(), targets[is_scored], reduction="sum")
+        loss = loss / (is_scored.sum() if num_items_in_batch is None else num_items_in_batch)
         return (loss, {}) if return_outputs else loss
 
 
@@ -135,14 +136,16 @@ def _with_adapter(base: Path, recipe: Recipe) -> Any:
 
 
 def _arguments(recipe: Recipe, folder: Path) -> SFTConfig:
+    micro = min(recipe.micro_batch, recipe.batch_size)
     return SFTConfig(
         output_dir=str(folder),
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=not torch.cuda.is_available(),
         bf16=False,  # precision is set in the loss
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=recipe.batch_size,
+        per_device_train_batch_size=micro,
+        per_device_eval_batch_size=micro,
+        gradient_accumulation_steps=max(1, recipe.batch_size // micro),
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,

@@ -63,8 +63,7 @@ def shop_words(shop: Shop) -> dict[str, str]:
 class Deps:
     """Everything long-lived. One instance serves all turns of a process, from many threads.
 
-    `models` and `prompts` are by arm, prompts then by role. `frame_words` are the stems that the shop's patterns of
-    sentences about a product are made of.
+    `models` and `prompts` are by arm, prompts then by role.
     """
 
     shop: Shop
@@ -77,7 +76,6 @@ class Deps:
     weights: FusionWeights
     question_max_chars: int
     clock: Callable[[], datetime]
-    frame_words: frozenset[str] = frozenset()
     default_arm: str = "base"
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -43,7 +43,7 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
     account, sources = state["account"], {source.number: source for source in state["sources"]}
     options = {number: options_asked(state["question"], source) for number, source in sources.items()}
     config = turn.deps.shop.config
-    setting = Setting(sources, turn.lexicon, config.locale, turn.deps.frame_words, options)
+    setting = Setting(sources, turn.lexicon, config.locale, options)
     previous: Source | None = None
     for sentence in _sentences(_stream(turn.prompt(state["route"]), as_cards(state["sources"]), state, turn)):
         if _is_courtesy(sentence, turn):
@@ -65,31 +65,36 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
 
 def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
     """A policy from the model's weights, hinted at by section ids; where that fails, over the section's text."""
+    if any(point.statement.field == "row" for point in state["points"]):
+        return state["points"]  # rows of a chart are looked up; nobody learns them by heart
     found = [hit.id for hit in state["sections"][:HINTS]]
     sources = {section: policy_source(1, turn.version.policies[section]) for section in found}
     pieces = _stream(turn.prompt(state["route"]), as_sections(found), state, turn)
-    source = _recite(pieces, _NAMED_SECTION, sources, state["account"], turn, pen)
-    if source is None:
+    points = _recite(pieces, _NAMED_SECTION, sources, state, turn, pen)
+    if points is None:
         state["account"].repaired = True
-        source = draft_from_text(state, turn, pen)
-    if source is None or source.id == state["points"][0].source.id:
-        return state["points"]
-    return section_points(source.id, state["question"], state["vector"], turn)
+        points = draft_from_text(state, turn, pen)
+    return state["points"] if points is None else points
 
 
-def draft_from_text(state: State, turn: Turn, pen: Pen) -> Source | None:
+def draft_from_text(state: State, turn: Turn, pen: Pen) -> list[Point] | None:
     """The same over the text of the section that was found first."""
     source = state["points"][0].source
     pieces = _stream(turn.prompt("policy_text"), as_cards([source]), state, turn)
-    return _recite(pieces, _NAMED_RECORD, {"1": source}, state["account"], turn, pen)
+    return _recite(pieces, _NAMED_RECORD, {"1": source}, state, turn, pen)
 
 
 def _recite(
-    pieces: Iterator[str], named: re.Pattern[str], sources: dict[str, Source], account: Account, turn: Turn, pen: Pen
-) -> Source | None:
-    """Show the sentences that stand in the section that the reply names; None if not even the first one does."""
+    pieces: Iterator[str], named: re.Pattern[str], sources: dict[str, Source], state: State, turn: Turn, pen: Pen
+) -> list[Point] | None:
+    """Show the sentences that stand in the section that the reply names, as far as they answer the question.
+
+    Returns the points of that section; None if not even the reply's first sentence stands in it.
+    """
+    account = state["account"]
     source: Source | None = None
-    shown = False
+    points: list[Point] = []
+    is_true = False
     with closing(_sentences(pieces)) as sentences:
         for sentence in sentences:
             if _STEP_NUMBER.fullmatch(sentence):
@@ -99,16 +104,26 @@ def _recite(
                 continue
             if (match := named.match(sentence)) is not None:
                 source = sources.get(match[1])
+                points = _points_of(source, state, turn)
                 sentence = sentence[match.end() :]
             outcome = _recited(sentence, source, turn)
             if outcome.finding or source is None:
                 account.findings.append(f"{(outcome.finding or Finding.SECTION).value}: {sentence}")
-                if not shown:
+                if not is_true:
                     return None
-            elif not _already_said(sentence, account):
+                continue
+            is_true = True
+            answers = any(point.statement in outcome.statements for point in points)
+            if answers and not _already_said(sentence, account):
                 pen.show_written(sentence, source, outcome.statements)
-                shown = True
-    return source if shown else None
+    return points if is_true else None
+
+
+def _points_of(source: Source | None, state: State, turn: Turn) -> list[Point]:
+    """What a section has to say to the question; retrieval has done it for the one that it found first."""
+    if source is None or source.id == state["points"][0].source.id:
+        return state["points"]
+    return section_points(source.id, state["question"], state["vector"], turn)
 
 
 def _recited(sentence: str, source: Source | None, turn: Turn) -> Check:

@@ -30,9 +30,14 @@ HINTS = 3
 CLOSE_COSINE = 0.4
 STATEMENTS_IN_A_COMPARISON = 2
 _ASKS_FOR_A_THING = re.compile(
-    r"\b(do|did) (you|u|ya) (guys )?(sell|have|carry|stock)\b|\bgot any\b|\blooking for\b|^\W*\w+( \w+)?\W*$",
+    r"\b(do|did) (you|u|ya) (guys )?(sell|have|carry|stock)\b|\bgot any\b"
+    r"|\b(looking|searching) for\b|\bi (need|want) an?\b",
     re.IGNORECASE,
 )
+# Where the thing that is asked for ends: "kayaks for two", "a tent under $200".
+_END_OF_THING = re.compile(r"\b(?:for|with|in|that|which|to|under|below|at|from|on|or|and)\b|[,.?!;:]", re.IGNORECASE)
+# A question of at most this many words can be the rest of an earlier one.
+BRIEF_WORDS = 7
 CANDIDATES = 50
 _PRICE_LIMIT = re.compile(
     r"\b(?:under|below|less than|at most|max(?:imum)?|up to|not more than|cheaper than)\s*\$?\s*(\d+(?:[.,]\d+)?)",
@@ -55,12 +60,27 @@ def focus_of(question: str, history: Sequence[Message], turn: Turn) -> list[list
     """Products that the question is about, as lists of alternatives; a pointing question takes those last named."""
     if named := turn.lexicon.mentions(question):
         return named
-    if not points_back(question):
+    if not (points_back(question) or is_brief(question)):
         return []
     for message in reversed(history):
         if earlier := turn.lexicon.mentions(message.content):
             return [earlier[0][:1]]
     return []
+
+
+def is_brief(question: str) -> bool:
+    """Whether a question is so short that it is likely to go on with what was talked about: "pockets?"."""
+    return len(words(question)) <= BRIEF_WORDS and not _ASKS_FOR_A_THING.search(question)
+
+
+def is_about(question: str, focus: Sequence[Sequence[str]], turn: Turn) -> bool:
+    """Whether a question names its product, or asks for a field of the one that was talked about."""
+    if not focus or turn.lexicon.mentions(question) or points_back(question):
+        return bool(focus)
+    said = set(content_stems(question))
+    product = turn.version.products[focus[0][0]]
+    fields = product_source(1, product, None, turn.deps.shop.config.locale).statements
+    return any(said & statement.anchors for statement in fields if statement.field != "description")
 
 
 def points_back(question: str) -> bool:
@@ -142,13 +162,21 @@ def _suggestions(question: str, vector: Vectors, turn: Turn) -> Findings:
 
 
 def _not_in_titles(question: str, product_ids: Sequence[str], turn: Turn) -> list[str]:
-    """The things asked for, where they stand in no title or category of what was found: "do you sell canoes?"."""
-    if not _ASKS_FOR_A_THING.search(question):
+    """The thing asked for, where it is the kind of none of what was found: "do you sell inflatable canoes?"."""
+    thing = _thing_asked_for(question)
+    if thing is None or any(_shares_a_word([thing], product_id, turn) for product_id in product_ids):
         return []
-    wanted = [word for word in things_in(question) if not word[0].isdigit()]
-    if any(_shares_a_word(wanted, product_id, turn) for product_id in product_ids):
-        return []
-    return unanswered_words(question, wanted)
+    return unanswered_words(question, [thing])
+
+
+def _thing_asked_for(question: str) -> str | None:
+    """The stem of the noun that a question asks for, its last word before a preposition or a comma."""
+    asks = _ASKS_FOR_A_THING.search(question)
+    if asks is None and len(words(question)) > 2:
+        return None
+    phrase = _END_OF_THING.split(question[asks.end() :] if asks else question)[0]
+    named = [word for word in things_in(phrase) if not word[0].isdigit()]
+    return named[-1] if named else None
 
 
 def _shares_a_word(wanted: Sequence[str], product_id: str, turn: Turn) -> bool:

@@ -5,16 +5,28 @@ it refers to, name no other product, and claim nothing by itself: no number, no 
 that the shop's own sentence patterns are made of.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graph.lexicon import Lexicon
-from graph.verify import NEUTRAL, PRONOUNS, RANKING, Check, Finding, quantities, without_title
+from graph.verify import NEUTRAL, PRONOUNS, RANKING, Check, Finding, quantities, stems_of, without_title
 from shopbot.claims import claims_stock, options_named
 from shopbot.language import NEGATIONS, content_stems, numbers, stem, words
 from shopbot.references import REFERENCE, Reference, field_name, references, value_of
 from shopbot.statements import SPOKEN, Source, Statement
 
+# Words of saying and listing, which claim nothing of a product.
+_SAYING = stems_of(
+    """record list listed lists say says give get make made choose sell need entry describe described call go goes under
+    time number content height count class kind use used come status instruction instructions period way"""
+)
+# What makes a value a limit: "costs more than {1.price}".
+_QUALIFIER = re.compile(
+    r"\b(more than|less than|over|under|above|below|up to|at least|at most|about|around|nearly|almost|only|from|down"
+    r"|was)\s*\{",
+    re.IGNORECASE,
+)
 # Their values say what they are: an amount of money, "in stock".
 _SELF_EXPLAINING = frozenset({"price", "was", "stock"})
 
@@ -23,14 +35,13 @@ _SELF_EXPLAINING = frozenset({"price", "was", "stock"})
 class Setting:
     """What a sentence is checked in: the records of the prompt, and what the customer asked of them.
 
-    `options` are the sizes and colours asked for, by record number; `vocabulary` the stems of the shop's patterns;
-    `previous` the record of the sentence before, which "it" stands for.
+    `options` are the sizes and colours asked for, by record number; `previous` the record of the sentence before,
+    which "it" stands for.
     """
 
     sources: Mapping[int, Source]
     lexicon: Lexicon
     locale: str
-    vocabulary: frozenset[str] = frozenset()
     options: Mapping[int, Sequence[str]] = field(default_factory=dict)
     previous: Source | None = None
 
@@ -69,7 +80,9 @@ def _wrong_around(sentence: str, frame: str, source: Source, setting: Setting) -
     is_clear = len(setting.sources) == 1 or source is setting.previous
     if not (is_clear and (PRONOUNS & set(said) or frame.strip())) and not _is_named(sentence, source, setting.lexicon):
         return Finding.OTHER_PRODUCT
-    if {n for n, _ in quantities(frame)} - {number for option in asked for number in numbers(option)}:
+    if _QUALIFIER.search(sentence) or {n for n, _ in quantities(frame)} - {
+        number for option in asked for number in numbers(option)
+    }:
         return Finding.NUMBER
     if NEGATIONS & set(said):
         return Finding.POLARITY
@@ -79,13 +92,14 @@ def _wrong_around(sentence: str, frame: str, source: Source, setting: Setting) -
     named = options_named(frame, source.product)
     if not {option.lower() for option in (*named.sizes, *named.colors)} <= {option.lower() for option in asked}:
         return Finding.OPTION
-    if (stems := set(content_stems(frame))) & RANKING:
-        return Finding.RANKING
-    known = setting.vocabulary | NEUTRAL | {stem(word) for option in asked for word in words(option)}
+    known = _SAYING | NEUTRAL | {stem(word) for option in asked for word in words(option)}
     fields = {r.field for r in references(sentence)}
     anchors = {anchor for label in SPOKEN | {s.field: "" for s in source.statements} if field_name(label) in fields
                for anchor in _anchors(label)}  # fmt: skip
-    return Finding.WORDS if stems - known - anchors - set(content_stems(source.title)) else None
+    stems = set(content_stems(frame)) - set(content_stems(source.title)) - anchors
+    if stems & RANKING:
+        return Finding.RANKING
+    return Finding.WORDS if stems - known else None
 
 
 def _is_named(sentence: str, source: Source, lexicon: Lexicon) -> bool:
@@ -95,17 +109,30 @@ def _is_named(sentence: str, source: Source, lexicon: Lexicon) -> bool:
 def _wrong_fields(sentence: str, found: Sequence[Reference], source: Source) -> Finding | None:
     """Every reference stands with a word of its own field, and with none of another's."""
     parts = [without_title(part, source.title) for part in REFERENCE.sub("\0", sentence).split("\0")]
-    labels = {statement.field for statement in source.statements if statement.value} | {"sizes", "colors"}
+    told = {statement.field for statement in source.statements if statement.value}
     for place, reference in enumerate(found):
         is_last = place == len(found) - 1
         around = {stem(word) for word in words(parts[place] + (f" {parts[place + 1]}" if is_last else ""))}
-        own = _anchors(reference.field.replace("_", " "))
-        others = {stem(word) for label in labels for word in words(label)} - own
+        # "In size M, it is {1.stock}" speaks of a size without naming the field of that name.
+        labels = told if reference.field in ("stock", "price") else told | {"sizes", "colors"}
+        own, label = _anchors(reference.field.replace("_", " ")), _label(reference.field.replace("_", " "))
         if reference.field not in _SELF_EXPLAINING and not around & own:
             return Finding.FIELD
-        if {stem(word) for word in words(parts[place])} & others:
+        if not (label and label <= around) and any(_speaks_of_other(around, other, own, label) for other in labels):
+            return Finding.FIELD
+        if {stem(word) for word in words(parts[place])} & {word for other in labels for word in _label(other)} - own:
             return Finding.FIELD
     return None
+
+
+def _speaks_of_other(around: set[str], other: str, own: set[str], own_label: set[str]) -> bool:
+    """Whether words around a reference are another field's: its whole label, or words that only it is asked by."""
+    label = _label(other)
+    return label != own_label and (label <= around or bool(around & (_anchors(other) - own)))
+
+
+def _label(label: str) -> set[str]:
+    return set(content_stems(label))
 
 
 def _anchors(label: str) -> set[str]:

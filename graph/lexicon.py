@@ -7,7 +7,7 @@ from functools import cached_property
 
 from rapidfuzz import fuzz, process
 
-from shopbot.language import STOPWORDS, content_stems, stem, words
+from shopbot.language import STOPWORDS, content_stems, is_contraction, stem, words
 from shopbot.statements import SPOKEN, attribute_label
 from shopbot.types import PolicySection, Product
 
@@ -42,7 +42,8 @@ ASKING_WORDS = frozenset(
     outdoors really actually quite very pretty cool dear hey bot assistant exactly total dough bucks each per
     piece pieces left
     number details detail info information describe explain everything hows whats thinking love really
-    made make""".split()
+    made make haha lol whoa wow yeah yep nope omg ppl plz btw fyi hmm mate dude bro folks guys fair enough sounds
+    nice again also ordered order""".split()
 )
 ASKING = ASKING_WORDS | {stem(word) for spoken in SPOKEN.values() for word in words(spoken)}
 
@@ -194,7 +195,14 @@ class Lexicon:
         unknown = []
         for word in words(text):
             stemmed = stem(word.removesuffix("'s"))
-            if word in STOPWORDS or len(word) < 3 or stemmed in ASKING or stemmed in self._known or word[0].isdigit():
+            if (
+                word in STOPWORDS
+                or is_contraction(word)
+                or len(word) < 3
+                or stemmed in ASKING
+                or stemmed in self._known
+                or word[0].isdigit()
+            ):
                 continue
             if self._nearest(stemmed) == stemmed:
                 unknown.append(word.removesuffix("'s"))

@@ -6,7 +6,16 @@ import time
 from langgraph.runtime import Runtime
 
 from graph.deps import Turn
-from graph.find import HINTS, Findings, asks_of_nothing, find_policies, find_products, focus_of, points_back
+from graph.find import (
+    HINTS,
+    Findings,
+    asks_of_nothing,
+    find_policies,
+    find_products,
+    focus_of,
+    is_about,
+    points_back,
+)
 from graph.pen import Pen
 from graph.routing import NEAR_SECTION_COSINE, Route
 from graph.state import Account, Lead, State
@@ -62,8 +71,9 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     asked = _standalone(question, history)
     vector = turn.deps.embedder.embed([asked])[0]
     sections = search_policies(turn.version, turn.deps.embedder, asked, HINTS, vector=vector)
-    near = (sections[0].cosine or 0.0) if sections else 0.0
-    scores = turn.deps.router.scores(question, vector, names_product=bool(focus), section_cosine=near)
+    near = turn.version.policy_vectors.nearness(vector)
+    names_product = is_about(question, focus, turn)
+    scores = turn.deps.router.scores(question, vector, names_product=names_product, policy_nearness=near)
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     best = Route.PRODUCT if points_back(question) and asks_of_nothing(question) else scores.best
     return {"route": best, "focus": focus, "vector": vector, "sections": sections}

@@ -19,9 +19,12 @@ _NEIGHBOURS = 5
 _NAMED_PRODUCT_BONUS = 0.2
 _SELLS_BONUS = 0.15
 _ORDER_ID_BONUS = 0.15
-# A policy section close to the question speaks for the policy route, from this cosine on and this much.
+# How much nearer a question has to be to the exemplars of the policies than to a route's few utterances: there are ten
+# times as many of them. Between .10 and .15 our 200 trial questions are routed alike well (93 and 94 %); of 430 questions
+# of the evaluation, which were not used for choosing, .10 routes 93 % right, .15 90 %, the rule before it 84 %.
+_POLICY_MARGIN = 0.12
+# From this cosine of its nearest section on, what the policies say helps somebody who asks about an order.
 NEAR_SECTION_COSINE = 0.6
-_NEAR_SECTION_WEIGHT = 0.8
 
 
 class Route(StrEnum):
@@ -49,11 +52,11 @@ class Router:
         self._vectors = {route: embedder.embed(list(texts)) for route, texts in exemplars.items()}
 
     def scores(
-        self, question: str, vector: npt.NDArray[np.float32], *, names_product: bool, section_cosine: float
+        self, question: str, vector: npt.NDArray[np.float32], *, names_product: bool, policy_nearness: float
     ) -> RouteScores:
         """Score all routes for a question; `vector` is its (dim,) L2-normalised embedding.
 
-        `section_cosine` is that of the nearest policy section: near ones count as evidence for the policy route.
+        `policy_nearness` is the mean cosine of the nearest exemplar questions of all policy sections.
         """
         scores = dict.fromkeys(Route, -1.0)
         scores |= {route: _mean_of_best(vectors @ vector) for route, vectors in self._vectors.items()}
@@ -61,7 +64,7 @@ class Router:
             scores[Route.PRODUCT] += _NAMED_PRODUCT_BONUS
         if _SELLS.search(question):
             scores[Route.PRODUCT] += _SELLS_BONUS
-        scores[Route.POLICY] += _NEAR_SECTION_WEIGHT * max(0.0, section_cosine - NEAR_SECTION_COSINE)
+        scores[Route.POLICY] = max(scores[Route.POLICY], policy_nearness - _POLICY_MARGIN)
         if _ORDER_ID.search(question):
             scores[Route.ORDER] += _ORDER_ID_BONUS
         return RouteScores(scores)

@@ -25,23 +25,23 @@ from shopbot.language import (
 from shopbot.statements import Source, Statement
 
 
-def _stems(text: str) -> frozenset[str]:
+def stems_of(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in text.split())
 
 
 # Words that make a rule conditional: the retelling has to keep each of them.
-CONDITIONS = _stems(
+CONDITIONS = stems_of(
     "if unless only except until after before within over under between up least most first not no never without"
 )
 # Words that bind an answer together and claim nothing.
-NEUTRAL = _stems(
+NEUTRAL = stems_of(
     """customer product item price cost currently available come weigh weight made stock size color colour feature
     warranty material please note sure happy help glad"""
 )
-_VALUES = _stems("stock sold available")
+_VALUES = stems_of("stock sold available")
 PRONOUNS = frozenset(["it", "it's", "its", "this", "they", "these"])
 # Claims of rank or promise that a single record cannot support.
-RANKING = _stems(
+RANKING = stems_of(
     "best cheapest warmest lightest most least cheaper lighter warmer better ideal perfect always guaranteed every all"
 )
 _QUANTITY = re.compile(r"\d+(?:[.,]\d+)*")
@@ -91,7 +91,7 @@ def check(sentence: str, sources: Mapping[int, Source], lexicon: Lexicon) -> Che
     if not (_meaning(text) or quantities(text)) or text.rstrip().endswith("?"):
         return Check(None, finding=Finding.EMPTY)
     cited = citation_numbers(sentence)
-    if any(number not in sources for number in cited):
+    if not sources or any(number not in sources for number in cited):
         return Check(None, finding=Finding.UNKNOWN_SOURCE)
     candidates = [sources[number] for number in (cited[:1] or sorted(sources))]
     has_to_name = len(sources) > 1
@@ -100,7 +100,7 @@ def check(sentence: str, sources: Mapping[int, Source], lexicon: Lexicon) -> Che
 
 
 # Words of saying that something is unknown, beyond those of the shop's own phrase.
-_DENYING = _stems(
+_DENYING = stems_of(
     """nothing none entry see look looked find found list listed offer have having say says mention
     mentions record records catalog either way write person check ask team reach colleague tell guess know help"""
 )

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from shopbot.chat_format import CHAT_FORMAT_VERSION
 from shopbot.errors import ModelError
 from shopbot.model_files import sha256_of
@@ -15,10 +13,7 @@ CARD = "card.json"
 
 
 class AdapterCard(Frozen):
-    """What an adapter was trained on and with; hashes are sha256, `policies` by section.
-
-    `frame_words` are the stems of the sentences around references that it was taught; the check allows no others.
-    """
+    """What an adapter was trained on and with; hashes are sha256, `policies` by section."""
 
     name: str
     shop: str
@@ -31,7 +26,6 @@ class AdapterCard(Frozen):
     policies: dict[str, str]
     recipe: dict[str, Any]
     versions: dict[str, str]
-    frame_words: tuple[str, ...]
     examples: dict[str, int]
     left_out: int
     steps: int
@@ -66,7 +60,7 @@ def open_adapter(folder: Path, base_sha256: str | None = None) -> Adapter:
     try:
         card = AdapterCard.model_validate_json((folder / CARD).read_text(encoding="utf-8"))
         found = sha256_of(folder / WEIGHTS)
-    except (OSError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise ModelError(f"adapter {folder}: {error}") from error
     if found != card.weights_sha256:
         raise ModelError(

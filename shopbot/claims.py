@@ -12,7 +12,9 @@ _MONEY = re.compile(
     re.IGNORECASE,
 )
 _AVAILABLE = re.compile(
-    r"\b(in stock|available|have (?:it|them|this|that)|left|on hand|(?:buy|order|get) (?:it|one))\b", re.IGNORECASE
+    r"\b(in stock|available|have (?:it|them|this|that)"
+    r"|(?<!the )left(?! (?:side|hand|chest|hip|pocket|sleeve))|on hand|(?:buy|order|get) (?:it|one))\b",
+    re.IGNORECASE,
 )
 _UNAVAILABLE = re.compile(
     r"\b(sold out|out of stock|unavailable|none left"
@@ -54,7 +56,7 @@ def prices_supported(text: str, price_lines: Sequence[str], product: Product) ->
         if relative - {word.lower() for word in _RELATIVE_PRICE.findall(line)} or (relative and said != amounts(line)):
             continue
         size = next((v.size for v in product.variants if v.size and line.startswith(f"In size {v.size},")), None)
-        if said == amounts(line)[: len(said)] and (size is None or _says(size, text)):
+        if said == amounts(line)[: len(said)] and (size is None or stands_in(size, text)):
             return True
     return not relative and said == [amount for line in price_lines for amount in amounts(line)]
 
@@ -85,12 +87,13 @@ def options_named(clause: str, product: Product) -> Options:
     made = {v.size for v in product.variants if v.size}
     parts = {part for size in made for part in (size, *re.split(r"[/ -]", size))}
     strangers = {size for size in _LETTER_SIZE.findall(clause) if size not in parts} if product.variants else set()
-    sizes = {size for size in made if len(made) > 1 and _says(size, clause)}
+    sizes = {size for size in made if len(made) > 1 and stands_in(size, clause)}
     colors = {v.color for v in product.variants if v.color and v.color.lower() in clause.lower()}
     return Options(frozenset(sizes | strangers), frozenset(colors))
 
 
-def _says(option: str, text: str) -> bool:
+def stands_in(option: str, text: str) -> bool:
+    """Whether a size or colour stands in a text as a word of its own, spelt as the record spells it."""
     return re.search(rf"(?<![\w/]){re.escape(option)}(?![\w/])", text) is not None
 
 

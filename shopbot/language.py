@@ -76,8 +76,16 @@ def content_stems(text: str, also_ignore: Iterable[str] = ()) -> list[str]:
     return [
         stemmed
         for word in words(text)
-        if word not in STOPWORDS and (stemmed := stem(word.removesuffix("'s"))) not in ignored and word not in NEGATIONS
+        if word not in STOPWORDS
+        and not is_contraction(word)
+        and (stemmed := stem(word.removesuffix("'s"))) not in ignored
+        and word not in NEGATIONS
     ]
+
+
+def is_contraction(word: str) -> bool:
+    """Whether a word is one like "i'm", "we've", "they'd"; "kid's" is none."""
+    return "'" in word.removesuffix("'s")
 
 
 def numbers(text: str) -> list[str]:

@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shopbot.claims import stands_in
 from shopbot.language import joined
 from shopbot.money import format_money
 from shopbot.statements import Source, is_sayable
 from shopbot.types import Product, ProductFacts, Variant
 
 REFERENCE = re.compile(r"\{(\d{1,2})\.([a-z][a-z_]*)(?::([^{}\n]{1,60}))?\}")
+_NAME = re.compile(r"[a-z][a-z_]*")
 _MOST_EXCEPTIONS = 4
 
 
@@ -48,7 +50,8 @@ def field_names(source: Source) -> list[str]:
     assert product is not None
     has = {"sizes": any(v.size for v in product.variants), "colors": any(v.color for v in product.variants)}
     live = [field for field in ("price", "stock", "sizes", "colors") if has.get(field, True)]
-    return [*live, *dict.fromkeys(field_name(s.field) for s in source.statements if s.value)]
+    told = dict.fromkeys(field_name(s.field) for s in source.statements if s.value)
+    return [*live, *(name for name in told if _NAME.fullmatch(name) and name not in ("sizes", "colors"))]
 
 
 def value_of(reference: Reference, source: Source, locale: str, said: str = "") -> str | None:
@@ -86,10 +89,18 @@ def _price(reference: Reference, product: Product, facts: ProductFacts | None, l
     if reference.field == "was":
         minor = regular if regular != payable else None
     else:
-        fitting = [facts.variants[v.sku] for v in product.variants if _fits(v, reference.options, product)]
-        prices = {fact.payable_minor if fact.payable_minor is not None else payable for fact in fitting} or {payable}
-        minor = payable if not reference.options and payable is not None else prices.pop() if len(prices) == 1 else None
+        minor = _payable(reference.options, product, facts)
     return None if minor is None else format_money(minor, facts.own.currency, locale)
+
+
+def _payable(options: Sequence[str], product: Product, facts: ProductFacts) -> int | None:
+    """The product's own price, or that of all variants that fit the options; None where they differ."""
+    own = facts.own.payable_minor
+    if not options and own is not None:
+        return own
+    fitting = [facts.variants.get(v.sku) for v in product.variants if _fits(v, options, product)]
+    prices = {own if fact is None or fact.payable_minor is None else fact.payable_minor for fact in fitting}
+    return prices.pop() if len(prices) == 1 else None
 
 
 def _stock(product: Product, facts: ProductFacts | None, options: Sequence[str], said: str) -> str | None:
@@ -103,11 +114,15 @@ def _stock(product: Product, facts: ProductFacts | None, options: Sequence[str],
     if not fitting or any(count is None for count in counts.values()):
         return None
     there = [v for v in fitting if counts[v.sku]]
-    named = joined(option for option in options if option.lower() not in said.lower())
-    tail = f" in {named}" if named else ""
-    if len(there) in (0, len(fitting)):
-        return f"{'in stock' if there else 'sold out'}{tail}"
-    return _split(fitting, there, options) + tail
+    if len(there) not in (0, len(fitting)):
+        return _split(fitting, there, options, said)
+    return f"{'in stock' if there else 'sold out'}{_tail(options, said)}"
+
+
+def _tail(options: Iterable[str], said: str) -> str:
+    """The options that the sentence around the value does not name already: " in S and M"."""
+    unsaid = joined(option for option in options if not stands_in(option, said))
+    return f" in {unsaid}" if unsaid else ""
 
 
 def _state(count: int | None) -> str | None:
@@ -124,16 +139,17 @@ def _fits(variant: Variant, options: Iterable[str], product: Product) -> bool:
     return all(option in made["size"] | made["color"] for option in options)
 
 
-def _split(fitting: Sequence[Variant], there: Sequence[Variant], options: Sequence[str]) -> str:
+def _split(fitting: Sequence[Variant], there: Sequence[Variant], options: Sequence[str], said: str) -> str:
     """Say which of several variants are there: by what tells them apart, or with the exceptions."""
     gone = [v for v in fitting if v not in there]
     for kind in ("color", "size"):
         labels = {getattr(v, kind) for v in fitting}
         here, missing = ({getattr(v, kind) for v in group} for group in (there, gone))
-        if len(labels) > 1 and not here & missing:
+        if len(labels) > 1 and None not in labels and not here & missing:
             order = list(dict.fromkeys(getattr(v, kind) for v in fitting))
             first = joined(label for label in order if label in here)
-            return f"in stock in {first}, sold out in {joined(label for label in order if label in missing)}"
+            tail = _tail((option for option in options if option not in labels), said)
+            return f"in stock in {first}, sold out in {joined(label for label in order if label in missing)}{tail}"
     few = there if len(there) < len(gone) else gone
     if len(few) > _MOST_EXCEPTIONS:
         return "in stock in some sizes and colors only"

@@ -56,6 +56,11 @@ class PolicyVectors:
             hits.append(Hit(id=section, score=score, cosine=min(best, 1.0)))
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
+    def nearness(self, vector: Vectors) -> float:
+        """How near a question is to what customers ask about policies: mean cosine of the nearest exemplars of all."""
+        nearest = np.sort(self.questions @ vector)[-NEAREST_QUESTIONS:]
+        return float(nearest.mean()) if len(nearest) else 0.0
+
     @cached_property
     def _classifier(self) -> "RidgeClassifier":
         rows = np.vstack([self.texts, self.questions])

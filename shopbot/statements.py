@@ -26,18 +26,16 @@ UNITS = {
 SPOKEN = {
     "price": "price cost costs expensive cheap pay dollar dollars usd sale discount charge reduced",
     "stock": "stock available availability left sold remaining unavailable",
-    "sizes": "size sizes sizing",
-    "colors": "color colors colour colours shade",
+    "sizes": "size sizes sizing come",
+    "colors": "color colors colour colours shade come",
     "weight": "weight weigh weighs heavy light grams",
     "materials": "material materials made fabric shell contain",
     "care": "care wash washing clean cleaning machine tumble iron",
     "warranty": "warranty guarantee guaranteed",
-    "season": "season seasons winter summer spring autumn fall",
-    "rating": "rating rated review reviews stars",
+    "season": "season seasons winter summer spring autumn fall year",
+    "rating": "rating rated review reviews stars average",
     "features": "feature features",
-    "best for": "suitable activity activities",
     "fuel": "fuel gas canister burns",
-    "setup": "setup pitch pitching minutes",
     "burn time": "battery runtime last lasts hours",
     "boil time": "boil boils boiling",
     "insulated": "insulated hot cold keep keeps",
@@ -46,10 +44,26 @@ SPOKEN = {
     "capacity": "capacity volume litre litres liter liters big hold",
     "comfort temp": "temperature cold warm warmer warmest comfort degrees celsius",
     "limit temp": "temperature cold limit degrees celsius",
-    "waterproof": "waterproof water rain wet water-resistant repellent",
-    "people": "people persons person sleep sleeps man berth",
-    "gender": "men women kids unisex mens womens",
+    "waterproof": "waterproof water rain wet water-resistant repellent protection",
     "packed size": "packed pack small packable",
+    "packable": "pack packs packing packed away",
+    "review count": "reviews number many",
+    "ankle": "cut",
+    "drop": "heel",
+    "weight basis": "given basis",
+    "strength": "rated",
+    "lock": "locking system",
+    "gender": "men women kids unisex mens womens",
+    "best for": "suitable activity activities uses recommend",
+    "people": "people persons person sleep sleeps man berth fit",
+    "beam": "distance reach reaches",
+    "bpa free": "bpa-free",
+    "dishwasher safe": "dishwasher-safe dishwasher",
+    "seasons": "rating",
+    "setup": "setup pitch pitching minutes time take takes",
+    "lumens": "brightness light output",
+    "crampon": "crampons compatibility",
+    "touchscreen": "touchscreen-compatible",
 }
 
 
@@ -128,8 +142,8 @@ def product_source(number: int, product: Product, facts: ProductFacts | None, lo
         *(statement for statement in _told(product) if is_sayable(statement.value or statement.text)),
         *_range(product),
     )
-    agreeing = tuple(replace(s, text=_agreeing(s.text, product.title)) for s in statements)
-    return Source(number, product.id, "product", product.title, agreeing, product, facts)
+    said = tuple(replace(s, text=agreeing(s.text, product.title)) for s in statements)
+    return Source(number, product.id, "product", product.title, said, product, facts)
 
 
 def _told(product: Product) -> Iterable[Statement]:
@@ -264,7 +278,7 @@ def _row_said(header: list[str], cells: list[str]) -> str:
     return f"{cells[0]}: {', '.join(columns)}."
 
 
-def _agreeing(text: str, title: str) -> str:
+def agreeing(text: str, title: str) -> str:
     """Put the verb after a plural title into the plural: "The Corrie Boots is" -> "The Corrie Boots are"."""
     if not title.endswith("s") or title.endswith("ss"):
         return text
@@ -291,6 +305,8 @@ def _lowered(value: str) -> str:
 def attribute_label(key: str) -> tuple[str, str]:
     """Split an attribute's name into words and unit: "fill_weight_g" -> ("fill weight", "g")."""
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower().replace("-", "_").split("_")
+    if parts[-2:] == ["l", "min"] and len(parts) > 2:
+        return " ".join(parts[:-2]), "l/min"
     if len(parts) > 1 and parts[-1] in UNITS:
         return " ".join(parts[:-1]), UNITS[parts[-1]]
     return " ".join(parts), ""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from shopbot.adapters import Adapter
 from shopbot.chat_models.convert import BASE_MODEL_NAME, Progress, dequantised_folder, silent
 from shopbot.chat_models.decoding import EMBEDDED_ENGINES, Decoding
 from shopbot.chat_models.serving import ServedModel, as_model_error, fingerprint
@@ -20,6 +19,8 @@ from shopbot.settings import Settings
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from shopbot.adapters import Adapter
+
 EMBEDDED_CAPACITY = 1  # two generations on one CPU take twice as long each, and OpenVINO refuses them
 REMOTE_CAPACITY = 32
 HTTP_GRACE_S = 0.5  # our own limits come first and say what happened; the client's then free the thread
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 def build_served_model(
-    settings: Settings, arm: str = "base", adapter: Adapter | None = None, progress: Progress = silent
+    settings: Settings, arm: str = "base", adapter: "Adapter | None" = None, progress: Progress = silent
 ) -> ServedModel:
     """Load the model that the settings name, with the adapter merged into it; about 4 s for the embedded default.
 
@@ -77,7 +78,7 @@ def _fingerprint_on_loading(chat_model: "BaseChatModel") -> str:
         raise as_model_error(error) from error
 
 
-def _make_openvino(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
+def _make_openvino(settings: Settings, adapter: "Adapter | None", progress: Progress) -> "BaseChatModel":
     from shopbot.chat_models.openvino import OpenVinoChatModel, check_is_whole
 
     is_packaged = settings.model == BASE_MODEL_NAME  # and then its hash has been checked
@@ -95,7 +96,7 @@ def _make_openvino(settings: Settings, adapter: Adapter | None, progress: Progre
     return OpenVinoChatModel.load(gguf)
 
 
-def _quantised(gguf: Path, adapter: Adapter | None, cache: Path, progress: Progress) -> Path:
+def _quantised(gguf: Path, adapter: "Adapter | None", cache: Path, progress: Progress) -> Path:
     """Return the GGUF with the adapter merged into it, made once a cache under a lock that ends with its process."""
     from filelock import FileLock
 
@@ -108,7 +109,7 @@ def _quantised(gguf: Path, adapter: Adapter | None, cache: Path, progress: Progr
         return target if target.is_file() else merged_gguf(gguf, adapter.folder if adapter else None, target, progress)
 
 
-def _make_transformers(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
+def _make_transformers(settings: Settings, adapter: "Adapter | None", progress: Progress) -> "BaseChatModel":
     from shopbot.chat_models.transformers import TransformersChatModel
 
     if settings.model.endswith(".gguf"):
@@ -119,7 +120,7 @@ def _make_transformers(settings: Settings, adapter: Adapter | None, progress: Pr
     return TransformersChatModel.load(source, adapter.folder if adapter else None)
 
 
-def _make_openai(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
+def _make_openai(settings: Settings, adapter: "Adapter | None", progress: Progress) -> "BaseChatModel":
     if not settings.openai_base_url:
         raise ConfigError("SHOPBOT_ENGINE=openai needs SHOPBOT_OPENAI_BASE_URL, e.g. http://localhost:8000/v1")
     if urlsplit(settings.openai_base_url).scheme not in ("http", "https"):
@@ -137,7 +138,7 @@ def _make_openai(settings: Settings, adapter: Adapter | None, progress: Progress
     )
 
 
-def _make_langchain(settings: Settings, adapter: Adapter | None, progress: Progress) -> "BaseChatModel":
+def _make_langchain(settings: Settings, adapter: "Adapter | None", progress: Progress) -> "BaseChatModel":
     provider, _, name = settings.model.partition(":")
     if not (provider and name):
         raise ConfigError(f"SHOPBOT_MODEL={settings.model}: engine 'langchain' takes provider:name")

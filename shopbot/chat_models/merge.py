@@ -26,6 +26,7 @@ _PLACES = {
     "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 _LORA_KEY = re.compile(r"^base_model\.model\.model\.layers\.(\d+)\.(.+)\.lora_([AB])\.weight$")
+_OTHER_KINDS = ("use_rslora", "use_dora", "alpha_pattern", "rank_pattern", "fan_in_fan_out")
 _OVERRIDDEN = ("general.architecture", "general.file_type", "general.quantization_version")
 
 
@@ -37,8 +38,11 @@ def merged_gguf(base: Path, adapter: Path | None, target: Path, progress: Progre
     """
     from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter, LlamaFileType, dequantize, quantize
 
+    try:
+        reader = GGUFReader(base)
+    except (ValueError, IndexError, KeyError, OSError) as error:
+        raise ModelError(f"{base} is not a whole GGUF file: {error}") from error
     progress(f"Merging {adapter.name if adapter else 'nothing'} into {base.name} (once; about 10 s)")
-    reader = GGUFReader(base)
     deltas = _deltas(adapter, reader) if adapter else {}
     aside = target.with_suffix(".partial")
     writer = GGUFWriter(aside, _value(reader, "general.architecture"))
@@ -82,7 +86,11 @@ def _deltas(adapter: Path, reader: Any) -> dict[str, Matrix]:
         if module not in _PLACES or set(matrices) != {"A", "B"}:
             raise ModelError(f"adapter {adapter}: cannot be merged at layer {layer}, {module}")
         place = _PLACES[module]
+        if matrices["A"].shape[0] != matrices["B"].shape[1]:
+            raise ModelError(f"adapter {adapter}: A and B do not fit each other at layer {layer}, {module}")
         delta = scale * (matrices["B"] @ matrices["A"])
+        if place in heads and delta.shape[0] % (2 * int(heads[place])):
+            raise ModelError(f"adapter {adapter}: {module} has {delta.shape[0]} rows for {heads[place]} heads")
         if place in heads:
             delta = _interleaved(delta, int(heads[place]))
         found[f"blk.{layer}.{place}.weight"] = delta
@@ -99,8 +107,10 @@ def read_adapter(adapter: Path) -> tuple[dict[str, Any], Mapping[str, Matrix]]:
         tensors = load_file(adapter / "adapter_model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"adapter {adapter}: {error}") from error
-    if config.get("peft_type") != "LORA":
-        raise ModelError(f"adapter {adapter}: is {config.get('peft_type')}, only LORA can be merged")
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA" or not {"r", "lora_alpha"} <= set(config):
+        raise ModelError(f"adapter {adapter}: adapter_config.json describes no LORA adapter with its r and lora_alpha")
+    if unknown := [name for name in _OTHER_KINDS if config.get(name)]:
+        raise ModelError(f"adapter {adapter}: {unknown[0]} changes what the weights mean, and is not merged here")
     return config, {name: tensor.float().numpy() for name, tensor in tensors.items()}
 
 

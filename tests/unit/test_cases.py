@@ -1,0 +1,160 @@
+"""The evaluation's cases are kept apart from all training material, and what they expect is true of the shop."""
+
+import json
+from collections import Counter, defaultdict
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from evals.cases import FOLDER, SLICES, UNANSWERED, Case, read_cases
+from evals.metrics import says
+from finetune.material import read_material
+from shopbot.errors import ConfigError
+from shopbot.language import fold, words
+from shopbot.statements import product_source
+from tests.unit.test_verify_catalog import SHOP, catalog
+
+TRAINING = SHOP.folder / "training"
+SECTIONS = {section.id: section for section in SHOP.policies}
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    return tuple(read_cases())
+
+
+def normal(question: str) -> str:
+    return " ".join(words(question))
+
+
+def test_there_are_cases_of_every_slice_and_at_least_300() -> None:
+    counts = Counter(case.slice for case in cases())
+    assert set(counts) == set(SLICES)
+    assert sum(counts.values()) >= 300
+
+
+def test_ids_are_unique() -> None:
+    assert [key for key, count in Counter(case.id for case in cases()).items() if count > 1] == []
+
+
+def test_a_case_stands_in_the_file_of_its_slice() -> None:
+    assert [case.id for name in SLICES for case in read_cases(slices=(name,)) if case.slice != name] == []
+
+
+# ---------------------------------------------------------------- kept apart
+
+
+def test_products_of_cases_never_occur_in_the_training_material() -> None:
+    """By id among the records of written conversations, by id or name anywhere in the files."""
+    products = catalog()[0]
+    held = {case.product for case in cases() if case.product}
+    conversations = read_material(SHOP.folder).conversations
+    used = {record for conversation in conversations for turn in conversation.turns for record in turn.records}
+    assert held & used == set()
+    files = {path.name: fold(path.read_text(encoding="utf-8")) for path in TRAINING.iterdir()}
+    assert set(files) == {"conversations.jsonl", "patterns.yaml"}
+    names = [fold(name) for product in sorted(held) for name in (product, products[product].title)]
+    assert [(file, name) for file, text in files.items() for name in names if name in text] == []
+
+
+def test_no_case_asks_what_the_patterns_of_training_ask() -> None:
+    """Of those that name no product; with its name a question is another one, products being kept apart."""
+    patterns = read_material(SHOP.folder).patterns
+    asks = [*(item.ask for item in patterns.not_sold), *(item.ask for item in patterns.unknown)]
+    asked = {normal(ask) for ask in asks if "{name}" not in ask}
+    assert len(asked) > 20
+    assert [(case.id, case.question) for case in cases() if normal(case.question) in asked] == []
+
+
+def test_products_for_training_are_left() -> None:
+    held = {case.product for case in cases() if case.product}
+    assert len(held) >= 30
+    assert len(catalog()[0]) - len(held) >= 100
+
+
+# ---------------------------------------------------------------- what is expected is there
+
+
+def test_every_record_that_a_case_names_exists() -> None:
+    known = set(catalog()[0]) | set(SECTIONS)
+    assert [(case.id, record) for case in cases() for record in case.records if record not in known] == []
+
+
+def test_a_case_that_can_be_answered_has_records_and_expects_something_of_them() -> None:
+    answered = [case for case in cases() if case.slice not in UNANSWERED]
+    assert [case.id for case in answered if not (case.records and case.expects and all(case.expects))] == []
+    assert [case.id for case in cases() if case.slice in UNANSWERED and case.expects] == []
+
+
+def test_every_expected_string_stands_in_the_record_or_its_live_price_and_stock() -> None:
+    """As text; whether an answer made of the record is taken for right is asked elsewhere."""
+    missing = []
+    for case in cases():
+        told = fold(" ".join(text for record in case.records for text in texts_of(record)))
+        missing += [(case.id, key) for keys in case.expects for key in keys if fold(key) not in told]
+    assert missing == []
+
+
+def texts_of(record: str) -> list[str]:
+    """Everything that is true of a record, live facts as of the feed included."""
+    if record in SECTIONS:
+        return [SECTIONS[record].heading, SECTIONS[record].text]
+    products, facts = catalog()
+    product = products[record]
+    said = product_source(1, product, facts[record], SHOP.config.locale).statements
+    listed = [str(value) for value in product.attributes.values()]
+    return [product.title, product.description, *listed, *(statement.text for statement in said)]
+
+
+def test_a_policy_case_is_answered_by_the_sections_own_words() -> None:
+    """A recital of all of its sections says every key: the metric takes a right answer for right."""
+    missed = [
+        (case.id, key)
+        for case in cases()
+        if case.section
+        for keys in case.expects
+        for key in keys
+        if not says(" ".join(text for record in case.records for text in texts_of(record)), key)
+    ]
+    assert missed == []
+
+
+# ---------------------------------------------------------------- conversations and groups
+
+
+def test_a_conversation_ends_with_the_customer() -> None:
+    assert [case.id for case in cases() if case.messages[-1].role != "user" or not case.question.strip()] == []
+    assert [case.id for case in read_cases(slices=("multi_turn",)) if len(case.messages) < 3] == []
+
+
+@pytest.mark.parametrize("name", ["paraphrase", "bias"])
+def test_the_cases_of_a_group_ask_the_same_in_other_words(name: str) -> None:
+    groups = defaultdict(list)
+    for case in read_cases(slices=(name,)):
+        assert case.group, case.id
+        groups[case.group].append(case)
+    for group, members in groups.items():
+        assert len(members) >= 3, group
+        assert len({(case.product, case.section, case.expects) for case in members}) == 1, group
+        assert len({case.question for case in members}) == len(members), group
+        variants = [case.variant for case in members if case.variant]
+        assert len(variants) == len(set(variants)), group
+
+
+# ---------------------------------------------------------------- reading
+
+
+@pytest.mark.parametrize("line", ["{", '{"id": "x"}', '{"id": "x", "slice": "facts", "messages": [], "mood": 1}'])
+def test_a_wrong_case_is_named_by_file_and_line(tmp_path: Path, line: str) -> None:
+    good = json.dumps({"id": "a", "slice": "facts", "messages": [{"role": "user", "content": "Hi"}]})
+    (tmp_path / "facts.jsonl").write_text(f"{good}\n{line}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"facts\.jsonl, line 2"):
+        read_cases(tmp_path, ("facts",))
+
+
+def test_cases_are_read_in_the_order_of_slices_and_lines() -> None:
+    first, second = read_cases(slices=("policy",)), read_cases(slices=("facts",))
+    assert read_cases(slices=("policy", "facts")) == [*first, *second]
+    lines = (FOLDER / "policy.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [case.id for case in first]

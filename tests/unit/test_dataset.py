@@ -1,0 +1,552 @@
+"""What the training set of a shop teaches: values are referred to, policies recited, hints not always right."""
+
+import random
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.cases import read_cases
+from finetune.dataset import (
+    HINTS,
+    WITHOUT_HINTS_EVERY,
+    Builder,
+    _with_answer,
+    citation_first,
+    frame_words,
+    is_silent,
+)
+from finetune.examples import TrainingExample, read_examples, write_examples
+from finetune.material import Conversation, FieldPatterns, Material, NotSold, Patterns, Unknown, read_material
+from finetune.recipe import DataPlan
+from shopbot.errors import ConfigError
+from shopbot.language import words
+from shopbot.prompts import RolePrompt, load_prompt
+from shopbot.references import REFERENCE, field_names, references
+from shopbot.shop import Shop, load_shop
+from shopbot.statements import Source, policy_source, product_source
+from shopbot.types import PolicySection, Product, Variant
+from tests.fakes_data import HashEmbedder, write_shop
+from tests.unit.test_verify_catalog import SHOP, catalog
+
+SMALL = DataPlan(facts=300, several_fields=80, stock=80, compare=40, unknown=60, not_sold=20, phrasings=8)
+SECTIONS = {section.id: section for section in SHOP.policies}
+HINTED = re.compile(r"^Sections: (.*)$", re.MULTILINE)
+PRODUCT_KINDS = ("product", "several_fields", "stock", "compare", "unknown_attribute", "not_sold")
+
+
+def prompts() -> dict[str, RolePrompt]:
+    return {role: load_prompt(role, "tuned") for role in ("product", "policy", "policy_text")}
+
+
+def nothing(*_: object) -> None:
+    """Progress that nobody watches."""
+
+
+@cache
+def training_products() -> tuple[Product, ...]:
+    held = {case.product for case in read_cases()}
+    return tuple(product for product in catalog()[0].values() if product.id not in held)
+
+
+@cache
+def cairn() -> tuple[TrainingExample, ...]:
+    """A small training set of the sample shop; of the questions about a policy only the first eight."""
+    sections = tuple(section.model_copy(update={"questions": section.questions[:8]}) for section in SHOP.policies)
+    shop = SHOP.model_copy(update={"policies": sections})
+    builder = Builder(shop, training_products(), read_material(SHOP.folder), prompts(), SMALL, seed=7)
+    return tuple(builder.build(HashEmbedder(), nothing))
+
+
+def of(*kinds: str) -> list[TrainingExample]:
+    found = [example for example in cairn() if example.kind in kinds]
+    assert found
+    return found
+
+
+@cache
+def source(record: str, number: int = 1) -> Source:
+    products = catalog()[0]
+    if record in products:
+        return product_source(number, products[record], None, "en")
+    return policy_source(number, SECTIONS[record])
+
+
+def without_names(text: str, products: Iterable[str]) -> str:
+    for title in sorted((catalog()[0][product].title for product in products), key=len, reverse=True):
+        text = text.replace(title, " ")
+    return text
+
+
+# ---------------------------------------------------------------- a small shop: what the seed decides
+
+
+def ware(record: str, title: str, category: str, **values: Any) -> Product:
+    blank = {"description": "", "brand": "", "currency": "USD", "attributes": {"weight_g": 300}}
+    return Product(id=record, title=title, category=category, **{**blank, **values})
+
+
+WARES = (
+    ware("K-1", "Copper Saucepan", "Pans"),
+    ware("K-2", "Iron Skillet", "Pans", attributes={"weight_g": 2300, "lid": "a glass lid"}),
+    ware("K-3", "Linen Apron", "Textiles", variants=tuple(Variant(sku=s, size=s, color="Sand") for s in "SL")),
+    ware("K-4", "Oven Gloves", "Textiles"),
+)
+QUESTIONS = """
+returns.window: ["How long may I return something?", "return deadline", "days to send it back", "too late to return?"]
+returns.label: ["what is the label", "who pays the label", "label price"]
+shipping.costs: ["What does delivery cost?", "is shipping free", "how long does a parcel travel"]
+size-aprons.chart: ["which apron fits me"]
+"""
+
+
+def patterns(*questions: str) -> FieldPatterns:
+    return FieldPatterns(questions=questions, answers=("{name}: {value}.", "The {name} is {value}."))
+
+
+MATERIAL = Material(
+    patterns=Patterns(
+        fields={
+            "price": patterns("{name} price", "how much is the {name}", "cost of {name}"),
+            "stock": patterns("{name} there?", "got the {name}"),
+            "weight": patterns("{name} weight", "how heavy is {name}"),
+            "lid": patterns("what lid has the {name}"),
+            "spout": patterns("what spout has the {name}"),
+            "stock_option": FieldPatterns(
+                questions=("{name} in {option}?",), answers=("In {option}, the {name} is {value}.",)
+            ),
+        },
+        unknown=(
+            Unknown(ask="does the {name} have a lid", what="a lid", word="lid"),
+            Unknown(ask="can the {name} sing", what="its voice", word="sing"),
+        ),
+        unknown_answers=("We know nothing of {what} of the {name}. Ask {email}.",),
+        not_sold=(NotSold(ask="got surfboards", what="surfboards"), NotSold(ask="kayaks?", what="kayaks")),
+        not_sold_answers=("We have no {what}.",),
+        compare=("{field} of {first} and {second}",),
+        joiners=("{fields} of the {name}",),
+        field_words={
+            "price": ("price", "cost"),
+            "weight": ("weight", "heaviness"),
+            "stock": ("stock",),
+            "lid": ("kind of lid",),
+            "spout": ("kind of spout",),
+        },
+    ),
+    conversations=(),
+)
+PLAN = DataPlan(facts=20, several_fields=8, stock=8, compare=6, unknown=6, not_sold=6, phrasings=4)
+
+
+@pytest.fixture
+def small_shop(tmp_path: Path) -> Shop:
+    return load_shop(write_shop(tmp_path, **{"policies/questions.yaml": QUESTIONS}))
+
+
+def built(shop: Shop, seed: int = 7, wares: Sequence[Product] = WARES, *conversations: Any) -> list[TrainingExample]:
+    written = tuple(Conversation.model_validate(item) for item in conversations)
+    material = MATERIAL.model_copy(update={"conversations": written})
+    return Builder(shop, wares, material, prompts(), PLAN, seed).build(HashEmbedder(), nothing)
+
+
+def test_the_same_seed_makes_the_same_examples_in_the_same_order(small_shop: Shop) -> None:
+    assert built(small_shop) == built(small_shop)
+
+
+def test_another_seed_makes_others(small_shop: Shop) -> None:
+    assert built(small_shop) != built(small_shop, seed=8)
+
+
+def test_every_kind_is_made_as_often_as_planned(small_shop: Shop) -> None:
+    kinds = [example.kind for example in built(small_shop)]
+    counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    assert counts == {
+        "compare": 6,
+        "not_sold": 6,
+        "policy_closed": 4 + 3 + 3,  # the size chart is looked up, not recited
+        "policy_text": 3,
+        "product": 20,
+        "several_fields": 8,
+        "stock": 8,
+        "unknown_attribute": 6,
+    }
+
+
+def test_kinds_come_mixed(small_shop: Shop) -> None:
+    """A training that sees one kind after the other forgets the first."""
+    kinds = [example.kind for example in built(small_shop)]
+    changes = sum(before != after for before, after in pairwise(kinds))
+    assert changes > 2 * len(set(kinds))
+
+
+def test_building_tells_its_progress(small_shop: Shop) -> None:
+    said: list[tuple[str, int, int]] = []
+    builder = Builder(small_shop, WARES, MATERIAL, prompts(), PLAN, seed=7)
+    builder.build(HashEmbedder(), lambda *step: said.append(step))
+    assert [(number, count) for _, number, count in said] == [(number, 8) for number in range(1, 9)]
+
+
+def test_examples_survive_being_written_and_read(small_shop: Shop, tmp_path: Path) -> None:
+    examples = built(small_shop)
+    digest = write_examples(examples, tmp_path / "a.jsonl")
+    assert examples == read_examples(tmp_path / "a.jsonl")
+    assert digest == write_examples(examples, tmp_path / "b.jsonl")
+
+
+def test_a_plural_name_gets_a_plural_verb(small_shop: Shop) -> None:
+    answers = [example.answer for example in built(small_shop) if example.products == ("K-4",)]
+    assert [answer for answer in answers if "Gloves is" in answer] == []
+    assert [answer for answer in answers if "Gloves are" in answer] != []
+
+
+def test_what_a_record_says_is_not_taught_as_unknown(small_shop: Shop) -> None:
+    """The skillet has a lid; whether the others have one is not known, nor of what kind."""
+    unknown = [
+        example for seed in range(3) for example in built(small_shop, seed) if example.kind == "unknown_attribute"
+    ]
+    taught = {
+        (example.products[0], thing)
+        for example in unknown
+        for thing in ("lid", "spout", "voice")
+        if f" {thing} " in example.answer
+    }
+    assert {thing for record, thing in taught if record == "K-2"} == {"spout", "voice"}
+    assert {thing for record, thing in taught if record != "K-2"} == {"lid", "spout", "voice"}
+    skillet = product_source(1, WARES[1], None, "en")
+    assert [is_silent(skillet, item) for item in MATERIAL.patterns.unknown] == [False, True]
+
+
+def test_a_conversation_about_a_record_that_is_not_for_training_is_refused(small_shop: Shop) -> None:
+    """Also one about a product that the evaluation keeps for itself."""
+    turn = {"user": "price?", "records": ["K-1", "K-9"], "answer": "The Copper Saucepan costs {1.price}."}
+    with pytest.raises(ConfigError, match=r"conversation C-7: no training record 'K-9'"):
+        built(small_shop, 7, WARES, {"id": "C-7", "kind": "product", "turns": [turn]})
+
+
+@pytest.mark.parametrize(
+    ("records", "answer", "expected"),
+    [
+        (["K-1"], "It costs {1.price}.", ("product", "It costs {1.price}.")),
+        (["K-1", "shipping.costs"], "It costs {1.price}. Parcels cost $6.00 and travel for two days. [2]",
+         ("product", "It costs {1.price}. [2] Parcels cost $6.00 and travel for two days.")),
+        (["returns.label"], "The label costs $4.50. [1]", ("policy_text", "[1] The label costs $4.50.")),
+        (["returns.label"], "[returns.label] The label costs $4.50.",
+         ("policy", "[returns.label] The label costs $4.50.")),
+        ([], "Which product do you mean?", ("product", "Which product do you mean?")),
+    ],
+)  # fmt: skip
+def test_a_written_turn_is_laid_out_as_its_records_are_when_served(
+    small_shop: Shop, records: list[str], answer: str, expected: tuple[str, str]
+) -> None:
+    turn = {"user": "well?", "records": records, "answer": answer}
+    examples = built(small_shop, 7, WARES, {"id": "C-1", "kind": "product", "turns": [turn]})
+    (example,) = [item for item in examples if item.kind == "conversation"]
+    assert expected == (example.role, example.answer)
+    hinted = HINTED.search(example.prompt[-1].content)
+    assert (hinted[1] if hinted else None) == ("returns.label" if example.role == "policy" else None)
+
+
+# ---------------------------------------------------------------- the sample shop: products
+
+
+def test_no_answer_about_products_has_a_value_typed_into_it() -> None:
+    """Neither a number, the sizes asked for aside, nor an attribute's own words."""
+    typed = []
+    for example in of(*PRODUCT_KINDS):
+        text = without_names(REFERENCE.sub(" ", example.answer), example.products)
+        asked = set(words(example.question))
+        typed += [(example.id, word) for word in words(text) if word[0].isdigit() and word not in asked]
+        values = [s.value for record in example.products for s in source(record).statements if len(s.value) > 8]
+        typed += [(example.id, value) for value in values if value.lower() in text.lower()]
+        typed += [(example.id, sign) for sign in ("$", "in stock", "sold out") if sign in text.lower()]
+    assert typed == []
+
+
+def test_every_answer_of_a_fact_refers_to_it_and_only_to_fields_that_its_records_have() -> None:
+    for example in of("product", "several_fields", "stock", "compare"):
+        sources = {number: source(record, number) for number, record in enumerate(example.products, start=1)}
+        found = references(example.answer)
+        assert found, example.id
+        assert [r for r in found if r.field not in field_names(sources[r.number])] == [], example.id
+        assert {r.number for r in found} == set(sources), example.id
+
+
+@pytest.mark.parametrize("kind", ["unknown_attribute", "not_sold"])
+def test_what_is_not_known_or_not_sold_is_referred_to_by_nothing(kind: str) -> None:
+    assert [example.id for example in of(kind) if references(example.answer)] == []
+
+
+def test_a_question_for_several_fields_gets_a_sentence_for_each() -> None:
+    for example in of("several_fields"):
+        found = references(example.answer)
+        assert len(found) == len({reference.field for reference in found}), example.id
+        assert len(found) in (2, 3), example.id
+
+
+def test_a_stock_refers_to_the_options_of_the_question_as_the_record_writes_them() -> None:
+    for example in of("stock"):
+        (reference,) = references(example.answer)
+        product = catalog()[0][example.products[0]]
+        made = {option for variant in product.variants for option in (variant.size, variant.color)}
+        assert reference.field == "stock", example.id
+        assert set(reference.options) <= made, example.id
+        assert [option for option in reference.options if option not in example.question] == [], example.id
+        assert 1 <= len(reference.options) <= 2, example.id
+
+
+def test_a_comparison_is_of_two_products_of_one_category_in_the_same_field() -> None:
+    products = catalog()[0]
+    for example in of("compare"):
+        first, second = (products[record] for record in example.products)
+        assert first != second
+        assert first.category == second.category, example.id
+        assert [r.number for r in references(example.answer)] == [1, 2], example.id
+        assert len({r.field for r in references(example.answer)}) == 1, example.id
+
+
+def test_what_is_unknown_is_told_with_the_name_and_where_to_ask() -> None:
+    for example in of("unknown_attribute"):
+        assert catalog()[0][example.products[0]].title in example.answer
+        assert SHOP.config.contact.email in example.answer
+
+
+def test_only_products_for_training_are_used() -> None:
+    allowed = {product.id for product in training_products()}
+    assert {record for example in cairn() for record in example.products} - allowed == set()
+
+
+def test_no_live_fact_stands_in_a_prompt_about_products() -> None:
+    seen = [example.prompt[-1].content for example in of(*PRODUCT_KINDS)]
+    assert [text for text in seen if re.search(r"\$\d|in stock|sold out", text.partition("\nQuestion:")[0])] == []
+
+
+def test_ids_are_unique_and_every_prompt_ends_with_its_question() -> None:
+    examples = cairn()
+    assert len(examples) == len({example.id for example in examples})
+    for example in examples:
+        assert example.prompt[-1].role == "user"
+        assert example.prompt[-1].content.endswith(f"\nQuestion: {' '.join(example.question.split())}"), example.id
+
+
+# ---------------------------------------------------------------- the sample shop: policies
+
+
+def answered(example: TrainingExample) -> str:
+    """The section that an example about a policy is to be answered from."""
+    return example.id.partition("-")[2].rpartition("-")[0]
+
+
+def hints(example: TrainingExample) -> list[str]:
+    found = HINTED.search(example.prompt[-1].content)
+    assert found
+    return [] if found[1] == "any" else found[1].split(", ")
+
+
+def test_a_closed_book_example_has_the_right_section_among_its_hints_or_no_hint() -> None:
+    for example in of("policy_closed"):
+        number = int(example.id.rpartition("-")[2])
+        if number % WITHOUT_HINTS_EVERY == 0:
+            assert hints(example) == [], example.id
+        else:
+            assert answered(example) in hints(example), example.id
+            assert len(set(hints(example))) == HINTS, example.id
+
+
+def test_the_right_section_is_not_always_the_first_hint() -> None:
+    """Or the model would learn to take the first one always."""
+    hinted = [example for example in of("policy_closed") if hints(example)]
+    first = sum(hints(example)[0] == answered(example) for example in hinted) / len(hinted)
+    assert 0.2 < first < 0.95
+
+
+def test_a_section_that_retrieval_missed_takes_the_place_of_any_of_its_hints() -> None:
+    assert _with_answer(["a", "b", "c"], "c", random.Random(7)) == ["a", "b", "c"]
+    put = {tuple(_with_answer(["a", "b", "c"], "d", random.Random(seed))) for seed in range(50)}
+    assert put == {("d", "b", "c"), ("a", "d", "c"), ("a", "b", "d")}
+
+
+def test_a_policy_is_recited_whole_in_its_own_lines_behind_its_name() -> None:
+    for example in of("policy_closed"):
+        section = answered(example)
+        told = example.answer.removeprefix(f"[{section}] ")
+        assert told != example.answer, example.id
+        assert example.question in SECTIONS[section].questions, example.id
+        assert example.sections == (section,), example.id
+        assert strangers(told, source(section)) == [], example.id
+        lines = [statement.text for statement in source(section).statements]
+        places = [told.find(line) for line in lines]
+        assert -1 not in places, example.id
+        assert places == sorted(places), example.id
+
+
+def strangers(text: str, section: Source) -> list[str]:
+    """What is left of an answer when the section's lines are taken out, longest first."""
+    for line in sorted((statement.text for statement in section.statements), key=len, reverse=True):
+        text = text.replace(line, "\n")
+    return [rest for rest in text.split("\n") if not re.fullmatch(r"\s*(\d+\.)?\s*", rest)]
+
+
+def test_an_answer_over_texts_cites_the_number_that_its_section_has_in_the_prompt() -> None:
+    places = set()
+    for example in of("policy_text"):
+        number = int(example.answer[1])
+        section = answered(example)
+        assert example.answer.startswith(f"[{number}] "), example.id
+        assert example.sections[number - 1] == section, example.id
+        assert f"[{number}] {SECTIONS[section].heading}\n" in example.prompt[-1].content, example.id
+        assert strangers(example.answer[4:], source(section)) == [], example.id
+        places.add(number)
+    assert places == {1, 2}
+
+
+def test_every_step_is_recited_on_a_line_of_its_own_with_its_number() -> None:
+    for example in of("policy_closed", "policy_text"):
+        steps = source(answered(example)).of("step")
+        numbered = re.findall(r"^(?:\[[^]]+\] )?(\d+)\. (.+)", example.answer, re.MULTILINE)
+        for number, text in numbered:
+            assert text.startswith(steps[int(number) - 1].text), example.id
+        assert [int(number) for number, _ in numbered] == list(range(1, len(steps) + 1)), example.id
+
+
+def test_a_size_chart_is_not_recited() -> None:
+    charts = {section.id for section in SHOP.policies if "|" in section.text}
+    assert charts
+    assert {answered(example) for example in of("policy_closed", "policy_text")} & charts == set()
+
+
+# ---------------------------------------------------------------- the sample shop: written conversations
+
+
+def written_turns() -> list[tuple[str, tuple[str, ...], str]]:
+    material = read_material(SHOP.folder)
+    return [
+        (f"{conversation.id}-{number}", turn.records, turn.answer)
+        for conversation in material.conversations
+        for number, turn in enumerate(conversation.turns)
+    ]
+
+
+def test_written_answers_refer_only_to_records_and_options_that_there_are() -> None:
+    products = catalog()[0]
+    wrong = []
+    for key, records, answer in written_turns():
+        for reference in references(answer):
+            record = records[reference.number - 1] if 0 < reference.number <= len(records) else None
+            if record not in products:
+                wrong.append((key, reference))
+                continue
+            made = {option for v in products[record].variants for option in (v.size, v.color)}
+            if not set(reference.options) <= made:
+                wrong.append((key, reference))
+    assert wrong == []
+
+
+def test_written_answers_cite_sections_of_their_prompt_only() -> None:
+    wrong = []
+    for key, records, answer in written_turns():
+        cited = [records[int(n) - 1] if 0 < int(n) <= len(records) else n for n in re.findall(r"\[(\d+)\]", answer)]
+        cited += re.findall(r"\[([a-z0-9-]+\.[a-z0-9-]+)\]", answer)
+        wrong += [(key, record) for record in cited if record not in SECTIONS or record not in records]
+    assert wrong == []
+
+
+def test_no_written_answer_has_a_placeholder_that_is_no_reference() -> None:
+    assert [key for key, _, answer in written_turns() if re.search(r"[{}]", REFERENCE.sub("", answer))] == []
+
+
+def test_no_written_answer_types_a_price_or_a_stock_of_a_product() -> None:
+    """Amounts stand in what is quoted from a policy only."""
+    typed = []
+    for key, records, answer in written_turns():
+        told = " ".join(statement.text for r in records if r in SECTIONS for statement in source(r).statements)
+        text = REFERENCE.sub(" ", answer)
+        typed += [(key, amount) for amount in re.findall(r"\$\d[\d.,]*\d", text) if amount not in told]
+        typed += [(key, state) for state in ("in stock", "sold out") if state in text.lower() and state not in told]
+    assert typed == []
+
+
+def test_moving_the_citations_of_written_answers_changes_nothing_else() -> None:
+    def plain(text: str) -> list[str]:
+        return re.sub(r"\[\d\]", " ", text).split()
+
+    for key, records, answer in written_turns():
+        if not re.match(r"\[[a-z]", answer):
+            sections = {n: source(record, n) for n, record in enumerate(records, start=1) if record in SECTIONS}
+            moved = citation_first(answer, sections)
+            assert plain(answer) == plain(moved), key
+            assert sorted(re.findall(r"\[\d\]", answer)) == sorted(re.findall(r"\[\d\]", moved)), key
+            assert not moved.rstrip().endswith("]"), key
+
+
+# ---------------------------------------------------------------- citations
+
+
+WINDOW = policy_source(
+    1,
+    PolicySection(
+        id="returns.window",
+        policy="returns",
+        heading="Return window",
+        text="You have 45 days. The label costs $4.50.\n\n1. Sign in.\n2. Print the label.",
+    ),
+)
+COSTS = policy_source(
+    2, PolicySection(id="shipping.costs", policy="shipping", heading="Costs", text="Parcels cost $6.00.")
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("You have 45 days. [1]", "[1] You have 45 days."),
+        ("You have 45 days. The label costs $4.50. [1]", "[1] You have 45 days. The label costs $4.50."),
+        ("Happy to help. You have 45 days. [1]", "Happy to help. [1] You have 45 days."),
+        ("You have 45 days. [1] Anything else?", "[1] You have 45 days. Anything else?"),
+        ("You have 45 days. [1] Parcels cost $6.00. [2]", "[1] You have 45 days. [2] Parcels cost $6.00."),
+        ("It costs {3.price}. Parcels cost $6.00. [2] Bye.", "It costs {3.price}. [2] Parcels cost $6.00. Bye."),
+        ("Here is how.\n1. Sign in.\n2. Print the label. [1]", "Here is how.\n[1] 1. Sign in.\n2. Print the label."),
+        ("It costs {3.price}.", "It costs {3.price}."),
+        ("", ""),
+    ],
+)
+def test_a_citation_moves_before_the_sentences_that_are_quoted(written: str, expected: str) -> None:
+    assert expected == citation_first(written, {1: WINDOW, 2: COSTS})
+
+
+def test_the_section_of_the_number_is_the_one_that_is_looked_at() -> None:
+    with pytest.raises(ConfigError, match=r"cites shipping\.costs without quoting it: 'You have 45 days\.'"):
+        citation_first("You have 45 days. [2]", {1: WINDOW, 2: COSTS})
+
+
+@pytest.mark.parametrize(
+    "written", ["You have 30 days. [1]", "You have 45 days, luckily. [1]", "[1] You have 45 days."]
+)
+def test_a_citation_of_what_is_not_quoted_is_refused(written: str) -> None:
+    with pytest.raises(ConfigError, match=r"cites returns\.window without quoting it"):
+        citation_first(written, {1: WINDOW})
+
+
+# ---------------------------------------------------------------- the words of frames
+
+
+def told(question: str, answer: str, tool: str = "conversations") -> TrainingExample:
+    return TrainingExample(
+        id="x", kind="product", role="product", tool=tool, question=question, prompt=(), answer=answer
+    )
+
+
+def test_frame_words_are_those_around_references_without_names_and_the_customers_words() -> None:
+    examples = [
+        told("is the helmet heavy", "The Everest Jacket, with the helmet, weighs {1.weight}. Nothing beside it."),
+        told("price", "You pay {1.price}.", "patterns"),
+        told("price", "Price of the 2 of them: {1.price}.", "patterns"),
+    ]
+    assert frame_words(examples, ["Everest Jacket"]) == ["pay", "price", "weigh"]
+
+
+def test_answers_without_references_give_no_frame_words() -> None:
+    assert frame_words([told("hi", "Happy to help."), told("hi", "")], []) == []
