@@ -1,9 +1,8 @@
 """Train an adapter by a recipe: loss on the answer only, batches of similar length, resumable, with a card.
 
 The trainer is trl's; what is ours is how the loss is computed. On a CPU that is where the time goes: logits of 49,152
-words for prompt tokens that nobody is scored on, and casts between precisions. Frozen weights in bfloat16, the
-low-rank ones in float32 under autocast, and logits of answer tokens only: 1.9 times the tokens a second of the plain
-trainer, in one run on two cores (docs/results/training.md).
+words for prompt tokens that nobody is scored on, and casts between precisions. Hence frozen weights in bfloat16, the
+low-rank ones in float32 under autocast, and logits of answer tokens only (figures: docs/results/training.md).
 """
 
 import json

@@ -42,7 +42,7 @@ class PolicyVectors:
         `cosine` is the section's best over its text and its exemplar questions: how near the shop's policies come at
         all. `score` ranks: a linear classifier fitted to the exemplars, plus the mean cosine of the nearest
         questions, plus TEXT_SHARE of the text's cosine, plus KEYWORD_SHARE of `keywords` (BM25 relative to the best).
-        Weights are from three-fold cross-validation over Cairn's 2,532 exemplars; docs/results/sections.md.
+        Weights are from three-fold cross-validation over Cairn's 2,532 exemplars (docs/results/sections.md).
         """
         texts, questions = self.texts @ vector, self.questions @ vector
         fitted = self._classifier.scores(vector)
