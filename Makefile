@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check lint bench
+.PHONY: help setup demo test check lint bench evals
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+evals: setup ## Measure both arms on the held-apart cases; half an hour, results in build/evals
+	$(BIN)/shopbot eval --out build/evals
 
 bench: setup ## Measure engines, retrieval and overhead; prints ratios of one run
 	$(BIN)/shopbot bench

@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.extras import check_installed
 from app.progress import progress_bars
 from shopbot.settings import load_settings
+
+if TYPE_CHECKING:
+    from app.progress import Bars
+    from app.wiring import Services
 
 _PATIENT_S = 60.0  # quality is measured here, not speed
 
@@ -36,9 +40,28 @@ def evaluate(
             for arm in arms.split(",")
             if arm in services.deps.models
         }
-    text = tables(outcomes)
+        cost = _cost_of_tuning(services, bars)
+    text = tables(outcomes) + cost
     (out / "evaluation.md").write_text(text, encoding="utf-8")
     draw(outcomes, out / "evaluation.png")
     rows = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in as_rows(outcomes))
     (out / "answers.jsonl").write_text(rows, encoding="utf-8")
     typer.echo(text)
+
+
+def _cost_of_tuning(services: "Services", bars: "Bars") -> str:
+    """General text and questions before and after; empty without an adapter."""
+    from app.wiring import adapter_of
+    from evals.forgetting import general_score, table
+    from shopbot.chat_models.convert import dequantised_folder
+
+    adapter = adapter_of(services.store)
+    if adapter is None:
+        return ""
+    base = dequantised_folder(services.store.settings.cache)
+    scores = []
+    for number, folder in enumerate((None, adapter.folder)):
+        bars("general text", number, 2)
+        scores.append(general_score(base, folder))
+    bars("general text", 2, 2)
+    return f"\n{table(*scores)}\n"

@@ -24,11 +24,15 @@ _SAYING = stems_of(
 # What makes a value a limit: "costs more than {1.price}".
 _QUALIFIER = re.compile(
     r"\b(more than|less than|over|under|above|below|up to|at least|at most|about|around|nearly|almost|only|from|down"
-    r"|was)\s*\{",
+    r"|was)\s*\{|\}\s*(at least|at most|or (?:more|less|so)|under|over|above|below|off|of)\b",
     re.IGNORECASE,
 )
 # Their values say what they are: an amount of money, "in stock".
-_SELF_EXPLAINING = frozenset({"price", "was", "stock"})
+_SELF_EXPLAINING = frozenset({"price", "stock"})
+# Beyond the words by which customers ask for a field: "comes in {1.sizes}".
+_ALSO_SAID = {"sizes": {"come"}, "colors": {"come"}}
+# Words by which a price is asked for, and which make something else of it when it is told.
+_NOT_A_PRICE = stems_of("discount reduced sale")
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def _wrong_around(sentence: str, frame: str, source: Source, setting: Setting) -
     anchors = {anchor for label in SPOKEN | {s.field: "" for s in source.statements} if field_name(label) in fields
                for anchor in _anchors(label)}  # fmt: skip
     stems = set(content_stems(frame)) - set(content_stems(source.title)) - anchors
+    if _NOT_A_PRICE & set(content_stems(frame)):
+        return Finding.WORDS
     if stems & RANKING:
         return Finding.RANKING
     return Finding.WORDS if stems - known else None
@@ -128,7 +134,10 @@ def _wrong_fields(sentence: str, found: Sequence[Reference], source: Source) -> 
 def _speaks_of_other(around: set[str], other: str, own: set[str], own_label: set[str]) -> bool:
     """Whether words around a reference are another field's: its whole label, or words that only it is asked by."""
     label = _label(other)
-    return label != own_label and (label <= around or bool(around & (_anchors(other) - own)))
+    said = around & own
+    return label != own_label and (
+        label <= around or bool(around & (_anchors(other) - own)) or bool(said and said <= _anchors(other))
+    )
 
 
 def _label(label: str) -> set[str]:
@@ -136,9 +145,9 @@ def _label(label: str) -> set[str]:
 
 
 def _anchors(label: str) -> set[str]:
-    return {stem(word) for word in words(f"{label} {SPOKEN.get(label, '')}")}
+    return {stem(word) for word in words(f"{label} {SPOKEN.get(label, '')}")} | _ALSO_SAID.get(label, set())
 
 
 def _statements(found: Sequence[Reference], source: Source) -> tuple[Statement, ...]:
-    fields = {"price" if reference.field == "was" else reference.field for reference in found}
+    fields = {reference.field for reference in found}
     return tuple(s for s in source.statements if field_name(s.field) in fields)

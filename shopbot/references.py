@@ -62,7 +62,7 @@ def value_of(reference: Reference, source: Source, locale: str, said: str = "") 
     product = source.product
     if product is None:
         return None
-    if reference.field in ("price", "was"):
+    if reference.field == "price":
         return _price(reference, product, source.facts, locale)
     if reference.field == "stock":
         return _stock(product, source.facts, reference.options, said)
@@ -85,11 +85,7 @@ def _price(reference: Reference, product: Product, facts: ProductFacts | None, l
     """What is paid; for options the price of their variants, where they all have the same."""
     if facts is None:
         return None
-    regular, payable = facts.own.price_minor, facts.own.payable_minor
-    if reference.field == "was":
-        minor = regular if regular != payable else None
-    else:
-        minor = _payable(reference.options, product, facts)
+    minor = _payable(reference.options, product, facts)
     return None if minor is None else format_money(minor, facts.own.currency, locale)
 
 

@@ -26,8 +26,8 @@ UNITS = {
 SPOKEN = {
     "price": "price cost costs expensive cheap pay dollar dollars usd sale discount charge reduced",
     "stock": "stock available availability left sold remaining unavailable",
-    "sizes": "size sizes sizing come",
-    "colors": "color colors colour colours shade come",
+    "sizes": "size sizes sizing",
+    "colors": "color colors colour colours shade",
     "weight": "weight weigh weighs heavy light grams",
     "materials": "material materials made fabric shell contain",
     "care": "care wash washing clean cleaning machine tumble iron",

@@ -28,7 +28,6 @@ def card(**changes: Any) -> dict[str, Any]:
         "policies": {"returns.window": "e" * 64},
         "recipe": {"lora": {"r": 16}},
         "versions": {"torch": "2"},
-        "frame_words": ["cost", "list"],
         "examples": {"product": 700},
         "left_out": 3,
         "steps": 480,
@@ -108,7 +107,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("base_sha256", None), ("frame_words", None), ("steps", "many"), ("losses", [[1]]), ("mood", "good")],
+    [("base_sha256", None), ("policies", None), ("steps", "many"), ("losses", [[1]]), ("mood", "good")],
 )
 def test_a_card_with_a_key_that_is_missing_wrong_or_unknown_is_refused_with_the_key(
     tmp_path: Path, key: str, value: object
@@ -120,3 +119,9 @@ def test_a_card_with_a_key_that_is_missing_wrong_or_unknown_is_refused_with_the_
 def test_a_card_that_is_no_card_is_refused(tmp_path: Path, text: str) -> None:
     (write(tmp_path) / CARD).write_text(text, encoding="utf-8")
     assert "AdapterCard" in refusal(tmp_path)
+
+
+def test_a_card_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    text = json.dumps(card(shop="Café"), ensure_ascii=False)
+    (write(tmp_path) / CARD).write_bytes(text.encode("latin-1"))
+    assert "utf-8" in refusal(tmp_path)

@@ -67,6 +67,14 @@ def test_no_case_asks_what_the_patterns_of_training_ask() -> None:
     assert [(case.id, case.question) for case in cases() if normal(case.question) in asked] == []
 
 
+def test_no_case_asks_what_an_exemplar_a_written_conversation_or_a_route_asks() -> None:
+    """Retrieval and routing are fitted to those: a case that is one of them would be no test."""
+    asked = {normal(question) for section in SHOP.policies for question in section.questions}
+    asked |= {normal(turn.user) for talk in read_material(SHOP.folder).conversations for turn in talk.turns}
+    asked |= {normal(utterance) for utterances in SHOP.routes.values() for utterance in utterances}
+    assert [(case.id, case.question) for case in cases() if normal(case.question) in asked] == []
+
+
 def test_products_for_training_are_left() -> None:
     held = {case.product for case in cases() if case.product}
     assert len(held) >= 30
@@ -117,6 +125,17 @@ def test_a_policy_case_is_answered_by_the_sections_own_words() -> None:
         for key in keys
         if not says(" ".join(text for record in case.records for text in texts_of(record)), key)
     ]
+    assert missed == []
+
+
+def test_a_product_case_is_answered_by_the_records_own_statements() -> None:
+    products, facts = catalog()
+    missed = []
+    for case in cases():
+        if case.product:
+            said = product_source(1, products[case.product], facts[case.product], SHOP.config.locale).statements
+            text = " ".join(statement.text for statement in said)
+            missed += [(case.id, key) for keys in case.expects for key in keys if not says(text, key)]
     assert missed == []
 
 

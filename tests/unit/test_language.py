@@ -1,6 +1,14 @@
 import pytest
 
-from shopbot.language import completed_sentences, latin_share, numbers, split_sentences, without_citations
+from shopbot.language import (
+    completed_sentences,
+    content_stems,
+    is_contraction,
+    latin_share,
+    numbers,
+    split_sentences,
+    without_citations,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +48,15 @@ def test_citations_are_removed_with_the_space_before_them() -> None:
 )
 def test_scripts_other_than_latin_are_seen(text: str, low: bool) -> None:
     assert (latin_share(text) < 0.5) is low
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("i'm", True), ("we've", True), ("they'd", True), ("won't", True), ("kid's", False), ("jacket", False)],
+)
+def test_a_contraction_is_told_from_a_possessive(word: str, expected: bool) -> None:
+    assert is_contraction(word) is expected
+
+
+def test_contractions_carry_no_meaning() -> None:
+    assert content_stems("I’m told they’d fit my kid’s boots, we've heard") == ["told", "fit", "kid", "boot", "heard"]

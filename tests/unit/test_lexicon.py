@@ -80,6 +80,8 @@ def test_a_first_word_of_many_products_is_a_kind_and_no_name() -> None:
         ("the fulmarr jaket", []),
         ("xy 12 900", []),
         ("<b>snowboards</b>", ["snowboards"]),
+        ("I'm sure they'd fit, we've seen they're tents", ["sure", "seen"]),
+        ("I’d rather you’ll ship canoe's", ["rather", "ship", "canoe"]),
     ],
 )
 def test_unknown_words_are_those_of_no_record(question: str, unknown: list[str]) -> None:

@@ -318,7 +318,34 @@ def test_a_delta_of_one_row_is_not_spread_over_all(base: Path, tmp_path: Path) -
 @pytest.mark.parametrize("kind", ["LOHA", "IA3", None])
 def test_an_adapter_of_another_kind_is_refused(base: Path, tmp_path: Path, kind: str | None) -> None:
     adapter = write_adapter(tmp_path / "a", lora("blk.0.ffn_up.weight"), peft_type=kind)
-    assert f"is {kind}, only LORA can be merged" in refusal(base, adapter)
+    assert "adapter_config.json describes no LORA adapter" in refusal(base, adapter)
+
+
+def test_a_configuration_without_its_rank_is_refused(base: Path, tmp_path: Path) -> None:
+    adapter = write_adapter(tmp_path / "a", lora("blk.0.ffn_up.weight"))
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA"}', encoding="utf-8")
+    assert "with its r and lora_alpha" in refusal(base, adapter)
+
+
+@pytest.mark.parametrize(
+    "option", [{"use_rslora": True}, {"use_dora": True}, {"alpha_pattern": {"up_proj": 64}}, {"rank_pattern": {"x": 4}}]
+)
+def test_a_scaling_that_the_merge_does_not_know_is_refused_by_its_name(
+    base: Path, tmp_path: Path, option: dict[str, Any]
+) -> None:
+    adapter = write_adapter(tmp_path / "a", lora("blk.0.ffn_up.weight"), **option)
+    assert f"{next(iter(option))} changes what the weights mean" in refusal(base, adapter)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rank", "said"),
+    [(30, RANK, "has 30 rows for 4 heads"), (64, RANK + 1, "A and B do not fit each other at layer 0")],
+)
+def test_matrices_that_do_not_fit_are_refused(base: Path, tmp_path: Path, rows: int, rank: int, said: str) -> None:
+    """Each other, or the heads of the base."""
+    key = "base_model.model.model.layers.0.self_attn.q_proj"
+    matrices = {f"{key}.lora_A.weight": random(RANK, WIDTH), f"{key}.lora_B.weight": random(rows, rank)}
+    assert said in refusal(base, write_adapter(tmp_path / "a", matrices))
 
 
 @pytest.mark.parametrize("missing", ["adapter_config.json", "adapter_model.safetensors"])

@@ -56,6 +56,7 @@ def case(name: str = "facts", **values: object) -> Case:
         ("Comfort: -5 °C.", "-5 °C"),
         ("It breathes, 18 cfm, well.", "18 cfm"),
         ("Free , too .", "free, too."),
+        ("It costs $149.00.", "149"),
     ],
 )
 def test_a_key_is_said_whatever_its_case_spacing_citation_or_way_to_write_an_amount(answer: str, key: str) -> None:
@@ -77,6 +78,7 @@ def test_a_key_is_said_whatever_its_case_spacing_citation_or_way_to_write_an_amo
         ("It costs $3490.", "$349"),
         ("It costs $1,349.00.", "$349"),
         ("It costs 349.", "$349"),
+        ("It is -5 °C.", "5 °C"),
         ("Rated 14.8.", "4.8"),
         ("Rated 4.85.", "4.8"),
         ("5 yearly checks", "5 year"),
@@ -119,10 +121,17 @@ def test_a_case_that_expects_nothing_is_right_with_any_answer() -> None:
         ([], False),
         (["shipping.costs"], False),
         (["returns.window", "shipping.costs"], False),
+        (["returns.window", "CO-0101"], True),
+        (["CO-0101"], False),
     ],
 )
-def test_a_citation_names_a_record_that_answers_and_no_other(cited: list[str], is_right: bool) -> None:
+def test_a_citation_names_a_record_that_answers_and_no_other_of_its_kind(cited: list[str], is_right: bool) -> None:
     assert is_right == citation_right(case("policy", section="returns.window", also=["returns.costs"]), cited)
+
+
+def test_a_policy_may_be_cited_beside_a_product() -> None:
+    assert citation_right(case(product="CO-0101"), ["CO-0101", "returns.window"])
+    assert not citation_right(case(product="CO-0101"), ["CO-0101", "CO-0102"])
 
 
 def test_a_case_without_records_has_no_right_citation() -> None:
@@ -159,6 +168,9 @@ def test_saying_that_one_does_not_know_asking_back_and_declining_are_abstaining(
         "It is sold out in XL.",
         "You have 45 days from the delivery date to send an item back.",
         "After the window closes, we cannot give a refund.",
+        "Keep it dry: wet down forgives nothing.",
+        "You don't have to pay for it.",
+        "The heel cup gives nothing away until it has warmed.",
     ],
 )
 def test_an_answer_is_no_abstaining_and_neither_is_silence(answer: str) -> None:
@@ -191,6 +203,7 @@ def test_abstaining_is_right_where_nothing_can_be_answered_and_nowhere_else(
     ("answer", "share"),
     [
         ("It costs $349 and weighs 515 g.", 1.0),
+        ("It costs 349.00 dollars.", 1.0),
         ("It costs $349.00 and weighs 5.15 g.", 0.5),
         ("It weighs 51 g.", 0.0),
         ("It weighs 515 g, or 515 g, or 300 g, or 200 g.", 0.5),

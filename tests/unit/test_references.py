@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shopbot.references import Reference, field_name, field_names, references, value_of
+from shopbot.references import REFERENCE, Reference, field_name, field_names, references, value_of
 from shopbot.statements import Source, Statement, policy_source, product_source
 from shopbot.types import Fact, PolicySection, Product, ProductFacts, Variant
 from tests.fakes_data import fact
@@ -154,6 +154,17 @@ def test_a_variant_of_unknown_price_has_none_rather_than_anothers() -> None:
     assert [value(text, known) for text in ("{1.price}", "{1.price:M}", "{1.price:S}")] == [None, None, "$100.00"]
 
 
+@pytest.mark.parametrize("options", [(), [("S", None), ("M", None)]])
+def test_variants_without_facts_of_their_own_have_the_products_price(
+    options: Sequence[tuple[str | None, str | None]],
+) -> None:
+    assert value("{1.price}", source(product(options), ProductFacts(own=fact(price=34900, stock=3)))) == "$349.00"
+
+
+def test_a_size_that_is_not_made_has_no_price() -> None:
+    assert value("{1.price:XXL}", priced(fact(price=34900))) is None
+
+
 # ---------------------------------------------------------------- stock
 
 
@@ -204,6 +215,7 @@ def test_a_stock_is_told_in_a_word_where_all_that_was_asked_for_is_alike(
     [
         (MOSS, "{1.stock}", "in stock in Ink Blue, sold out in Moss"),
         (XL, "{1.stock}", "in stock in S and M, sold out in XL"),
+        (XL, "{1.stock:S,XL}", "in stock in S, sold out in XL"),
         (ALL[1:3] + ALL[4:], "{1.stock}", "in stock in S, sold out in M and XL"),
         (MOSS, "{1.stock:XL}", "in stock in Ink Blue, sold out in Moss in XL"),
         (XL, "{1.stock:Moss}", "in stock in S and M, sold out in XL in Moss"),
@@ -239,6 +251,11 @@ def test_one_unknown_count_leaves_unknown_whatever_it_belongs_to() -> None:
     known = stocked(unknown="M/Moss")
     texts = ("{1.stock}", "{1.stock:M}", "{1.stock:Moss}", "{1.stock:M,Ink Blue}")
     assert [value(text, known) for text in texts] == [None, None, None, "in stock in M and Ink Blue"]
+
+
+def test_a_variant_without_a_colour_is_not_called_none() -> None:
+    found = value("{1.stock}", stocked("S/None", options=[("S", "Ink"), ("S", None)]))
+    assert "None" not in (found or "")
 
 
 @pytest.mark.parametrize("options", ["XXL", "XXL,Moss", "M,Plum", "Plum", "everything"])
@@ -345,3 +362,14 @@ def test_every_named_field_of_a_record_with_known_facts_has_a_value() -> None:
     variants = {variant.sku: fact(variant.sku, stock=1) for variant in item.variants}
     known = source(item, ProductFacts(own=fact(price=100), variants=variants))
     assert [name for name in field_names(known) if value(f"{{1.{name}}}", known) is None] == []
+
+
+@pytest.mark.parametrize("attributes", [{"2_way_zip": "yes"}, {"uv50": "yes"}, {"fill (us)": "yes"}])
+def test_every_named_field_can_be_written_as_a_reference(attributes: dict[str, Any]) -> None:
+    names = field_names(source(product(**attributes)))
+    assert [name for name in names if not REFERENCE.fullmatch(f"{{1.{name}}}")] == []
+
+
+def test_an_attribute_with_the_name_of_a_live_field_is_not_named_for_it() -> None:
+    known = source(product(sizes="one size"), ProductFacts(own=fact(price=1, stock=1)))
+    assert field_names(known) == ["price", "stock"]

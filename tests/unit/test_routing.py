@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graph.find import points_back
-from graph.routing import NEAR_SECTION_COSINE, Route, Router
+from graph.routing import Route, Router
 from shopbot.embedding import Progress, Vectors
 
 AXES = {"product": 0, "policy": 1, "order": 2, "other": 3}
@@ -33,9 +33,9 @@ EMBEDDER = AxisEmbedder()
 ROUTER = Router({route: [f"{route} {n}" for n in range(7)] for route in Route}, EMBEDDER)
 
 
-def best(question: str, *, names_product: bool = False, section_cosine: float = 0.0) -> Route:
+def best(question: str, *, names_product: bool = False, policy_nearness: float = 0.0) -> Route:
     vector = EMBEDDER.one(question)
-    return ROUTER.scores(question, vector, names_product=names_product, section_cosine=section_cosine).best
+    return ROUTER.scores(question, vector, names_product=names_product, policy_nearness=policy_nearness).best
 
 
 @pytest.mark.parametrize("route", list(Route))
@@ -54,18 +54,35 @@ def test_an_order_number_speaks_for_the_order_route(number: str) -> None:
 
 @pytest.mark.parametrize("text", ["a jacket for 1500 dollars", "size 44", "in 2026", "order 2 tents"])
 def test_other_numbers_do_not(text: str) -> None:
-    scores = ROUTER.scores(f"mixed {text}", EMBEDDER.one("mixed"), names_product=False, section_cosine=0.0).scores
+    scores = ROUTER.scores(f"mixed {text}", EMBEDDER.one("mixed"), names_product=False, policy_nearness=0.0).scores
     assert scores[Route.ORDER] == pytest.approx(0.5)
 
 
-def test_a_policy_section_close_by_speaks_for_the_policy_route() -> None:
-    assert best("mixed", section_cosine=0.9) == Route.POLICY
+def test_questions_about_policies_close_by_speak_for_the_policy_route() -> None:
+    assert best("mixed", policy_nearness=0.9) == Route.POLICY
 
 
-def test_a_policy_section_far_away_does_not() -> None:
-    vector = EMBEDDER.one("mixed")
-    near = ROUTER.scores("mixed", vector, names_product=False, section_cosine=NEAR_SECTION_COSINE)
-    assert near.scores[Route.POLICY] == pytest.approx(0.5)
+@pytest.mark.parametrize(
+    ("question", "policy_nearness", "score"),
+    [
+        ("mixed", 0.0, 0.5),
+        ("mixed", 0.62, 0.5),
+        ("mixed", 0.72, 0.6),
+        ("mixed", 1.0, 0.88),
+        ("a question about policy", 1.0, 1.0),
+        ("a question about order", 0.5, 0.38),
+    ],
+)
+def test_the_policy_route_scores_its_own_examples_or_the_policies_questions_less_a_margin(
+    question: str, policy_nearness: float, score: float
+) -> None:
+    """The nearer of the two; the other routes are not touched."""
+    vector = EMBEDDER.one(question)
+    far, found = (
+        ROUTER.scores(question, vector, names_product=False, policy_nearness=near).scores
+        for near in (0.0, policy_nearness)
+    )
+    assert dict(found) == {**far, Route.POLICY: pytest.approx(score)}
 
 
 def test_what_is_certain_does_not_overrule_what_is_clear() -> None:
@@ -75,7 +92,7 @@ def test_what_is_certain_does_not_overrule_what_is_clear() -> None:
 
 def test_few_examples_are_enough() -> None:
     router = Router({Route.PRODUCT: ["product"], Route.OTHER: ["other"]}, EMBEDDER)
-    scores = router.scores("product", EMBEDDER.one("product"), names_product=False, section_cosine=0.0)
+    scores = router.scores("product", EMBEDDER.one("product"), names_product=False, policy_nearness=0.0)
     assert scores.best == Route.PRODUCT
 
 

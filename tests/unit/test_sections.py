@@ -111,6 +111,27 @@ def test_keywords_of_no_section_change_nothing() -> None:
     assert found.rank(Y) == found.rank(Y, {"gone": 1.0})
 
 
+# ---------------------------------------------------------------- how near the policies come
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({"a": [W, X], "b": [W, Z]}, 0.5),
+        ({"a": [W, X, X, X], "b": [W, X, X, *[Z] * 9]}, 1.0),
+        ({"a": [W, X, *[Z] * 9], "b": [W, *[Z] * 9]}, 0.2),
+        ({"a": [W, unit(3, 4, 0, 0)]}, 0.6),
+        ({"a": [X, Z]}, 0.0),
+        ({"a": [X]}, 0.0),
+    ],
+)
+def test_the_nearness_is_the_mean_of_the_five_nearest_questions_whichever_section_has_them(
+    sections: dict[str, Sequence[Vectors]], expected: float
+) -> None:
+    """The texts do not count: they are no questions."""
+    assert policies(**sections).nearness(X) == pytest.approx(expected, abs=1e-6)
+
+
 # ---------------------------------------------------------------- the classifier
 
 

@@ -117,6 +117,7 @@ def test_a_product_whose_every_size_is_gone_is_sold_out() -> None:
         ("comfort_temp_c", ("comfort temp", "°C")),
         ("returnPolicy", ("return policy", "")),
         ("best-for", ("best for", "")),
+        ("filter_rate_l_min", ("filter rate", "l/min")),
         ("g", ("g", "")),
     ],
 )
@@ -208,6 +209,20 @@ def test_a_description_does_not_speak_of_live_facts_or_links_or_to_the_model(pla
     """Statements are shown as they are: what a description may not say has to be left out here."""
     item = product().model_copy(update={"description": f"A warm jacket. {planted} It packs small."})
     assert said("description", item, None) == ["A warm jacket.", "It packs small."]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_said"),
+    [
+        ("zip on the left", True),
+        ("left side zip", True),
+        ("pocket on the left hip", True),
+        ("2 left", False),
+        ("few left in Moss", False),
+    ],
+)
+def test_left_as_a_side_is_no_stock(value: str, is_said: bool) -> None:
+    assert bool(said("closure", product(closure=value), None)) is is_said
 
 
 # ---------------------------------------------------------------- policies

@@ -100,6 +100,12 @@ def test_importing_a_package_loads_no_model_library(package: str) -> None:
     assert run.stdout.split() == []
 
 
+@pytest.mark.parametrize("module", ["shopbot.adapters", "shopbot.chat_format", "shopbot.prompts"])
+def test_a_module_can_be_imported_before_all_others(module: str) -> None:
+    """These once imported each other in a circle."""
+    subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, capture_output=True, check=True)
+
+
 def modules_of(package: str) -> list[str]:
     """All modules of a package, but those of an engine, which are imported when it is built."""
     if "." in package:

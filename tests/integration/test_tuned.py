@@ -1,0 +1,130 @@
+"""The shipped adapter: served beside the base, merged without a difference, checked like everything else."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.wiring import check_tuned
+from evals.cases import read_cases
+from graph.turn import TurnResult
+from shopbot.adapters import CARD, open_adapter
+from shopbot.chat_models import ServedModel, build_served_model, warm_up
+from shopbot.chat_models.convert import dequantised_folder
+from shopbot.errors import ModelError
+from shopbot.model_files import BASE_MODEL
+from shopbot.settings import REPOSITORY, Settings
+
+pytestmark = pytest.mark.model
+ADAPTER = REPOSITORY / "data" / "cairn" / "adapter"
+PATIENT = {"model_first_sentence_timeout_s": 60, "model_stall_timeout_s": 60}
+MOST_BYTES = 10_000_000
+AGREEMENT = 0.99
+
+
+@pytest.fixture(scope="module")
+def arms(cache: Path) -> dict[str, ServedModel]:
+    settings = Settings(_env_file=None, cache=cache, **PATIENT)  # type: ignore[call-arg]
+    adapter = open_adapter(ADAPTER, BASE_MODEL.sha256)
+    made = {"base": build_served_model(settings), "tuned": build_served_model(settings, "tuned", adapter)}
+    for model in made.values():
+        warm_up(model)
+    return made
+
+
+@pytest.fixture
+def asked(arms: dict[str, ServedModel], assistant: Any) -> Any:
+    made = assistant()
+    made.services.deps = replace(made.services.deps, models=arms, default_arm="tuned")
+    return made
+
+
+def test_the_adapter_is_small_and_fits_its_card() -> None:
+    assert sum(path.stat().st_size for path in ADAPTER.glob("adapter_model.*")) <= MOST_BYTES
+    card = open_adapter(ADAPTER, BASE_MODEL.sha256).card
+    assert card.shop == "Cairn Outfitters"
+    held_apart = {case.product for case in read_cases() if case.product}
+    assert held_apart.isdisjoint(card.model_dump_json().split('"'))
+
+
+def test_the_arms_have_fingerprints_of_their_own(arms: dict[str, ServedModel]) -> None:
+    assert arms["base"].fingerprint != arms["tuned"].fingerprint
+    check_tuned(arms)
+
+
+def test_an_adapter_that_changes_nothing_is_refused(arms: dict[str, ServedModel]) -> None:
+    idle = replace(arms["tuned"], fingerprint=arms["base"].fingerprint)
+    with pytest.raises(ModelError, match="changes nothing"):
+        check_tuned({"base": arms["base"], "tuned": idle})
+
+
+def test_merging_changes_no_token(cache: Path) -> None:
+    """Greedy answers of merged and unmerged weights in 32 bits agree on at least 99 % of their tokens."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from shopbot.chat_models.transformers import merged
+
+    folder = dequantised_folder(cache)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    load: Any = AutoModelForCausalLM.from_pretrained
+    whole = merged(load(folder, dtype=torch.float32), ADAPTER).eval()
+    beside = PeftModel.from_pretrained(load(folder, dtype=torch.float32), ADAPTER).eval()
+    same = total = 0
+    for case in read_cases(slices=("facts",))[:6]:
+        ids = tokenizer.apply_chat_template(
+            [{"role": "user", "content": f"Question: {case.question}"}],
+            add_generation_prompt=True, return_tensors="pt", return_dict=True,
+        )  # fmt: skip
+        first, second = (
+            model.generate(**ids, max_new_tokens=24, do_sample=False)[0, ids["input_ids"].shape[1] :].tolist()
+            for model in (whole, beside)
+        )
+        same += sum(a == b for a, b in zip(first, second, strict=False))
+        total += max(len(first), len(second))
+    assert same / total >= AGREEMENT
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("How much is the Everest Down Jacket?", "$349.00"),
+        ("What does the Everest Down Jacket weigh?", "515 g"),
+        ("Is the Everest Down Jacket in stock in L in Ember?", "sold out"),
+        ("Is the Everest Down Jacket waterproof?", "not waterproof"),
+        ("How long do I have to return something?", "45 days"),
+    ],
+)
+def test_the_tuned_arm_answers_right_whoever_wrote_it(question: str, expected: str, asked: Any) -> None:
+    result: TurnResult = asked.ask(question)
+    assert expected in result.answer
+    assert (result.arm, result.reduced) == ("tuned", None)
+    assert "{" not in result.answer
+
+
+def test_a_reference_follows_the_live_price(
+    asked: Any, arms: dict[str, ServedModel], new_home: Path, assistant: Any
+) -> None:
+    from shopbot.facts import parse_facts_file
+
+    made = assistant(home=new_home)
+    made.services.deps = replace(made.services.deps, models=arms, default_arm="tuned")
+    facts = new_home.parent / "facts.jsonl"
+    facts.write_text(json.dumps({"id": "CO-0101", "price": 299.5}) + "\n", encoding="utf-8")
+    store = made.services.store
+    store.facts.apply(parse_facts_file(facts, store.facts.known()), str(facts))
+    result = made.ask("How much is the Everest Down Jacket?")
+    assert "$299.50" in result.answer
+    assert (result.verdict, result.model_share) == ("passed", 1.0)
+
+
+def test_a_server_refuses_an_adapter_that_was_altered(tmp_path: Path) -> None:
+    copy = shutil.copytree(ADAPTER, tmp_path / "adapter")
+    card = json.loads((copy / CARD).read_text(encoding="utf-8"))
+    (copy / CARD).write_text(json.dumps(card | {"weights_sha256": "0" * 64}), encoding="utf-8")
+    with pytest.raises(ModelError, match="its card says"):
+        open_adapter(copy)
