@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shopbot.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_TIMEOUT_MS = 5000
+BUSY_TIMEOUT_MS = 30_000  # 5 s were too few for a migration on a machine that does something else as well
 MIGRATION_LOCK = 0x5B07  # any number that every shopbot knows and nobody else uses
 _WRITE = "shopbot_write"
 
