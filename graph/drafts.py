@@ -19,7 +19,11 @@ from shopbot.language import completed_sentences, split_sentences, without_citat
 from shopbot.prompts import RolePrompt
 from shopbot.references import field_name, references
 from shopbot.statements import Source, policy_source
+from shopbot.types import Hit
 
+# Where the model named another section than retrieval's first, retrieval was right in all of 4 cases of the evaluation,
+# and ahead by .18 or more; of 34 questions it found the right one first for 30, the model named it for 25.
+ALIKE_SCORE = 0.1
 _NAMED_SECTION = re.compile(r"^\s*\[([a-z0-9-]+\.[a-z0-9-]+)\]\s*")
 _NAMED_RECORD = re.compile(r"^\s*\[(\d{1,2})\]\s*")
 _STEP_NUMBER = re.compile(r"\d+\.")  # the application numbers the steps itself
@@ -67,14 +71,20 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
     """A policy from the model's weights, hinted at by section ids; where that fails, over the section's text."""
     if any(point.statement.field == "row" for point in state["points"]):
         return state["points"]  # rows of a chart are looked up; nobody learns them by heart
-    found = [hit.id for hit in state["sections"][:HINTS]]
-    sources = {section: policy_source(1, turn.version.policies[section]) for section in found}
-    pieces = _stream(turn.prompt(state["route"]), as_sections(found), state, turn)
+    hints = state["sections"][:HINTS]
+    fitting = [hit.id for hit in hints if hits_alike(hint=hit, best=hints[0])]
+    sources = {section: policy_source(1, turn.version.policies[section]) for section in fitting}
+    pieces = _stream(turn.prompt(state["route"]), as_sections(hit.id for hit in hints), state, turn)
     points = _recite(pieces, _NAMED_SECTION, sources, state, turn, pen)
     if points is None:
         state["account"].repaired = True
         points = draft_from_text(state, turn, pen)
     return state["points"] if points is None else points
+
+
+def hits_alike(hint: Hit, best: Hit) -> bool:
+    """Whether a section fits the question about as well as the best one: only such a one may be recited."""
+    return best.score - hint.score <= ALIKE_SCORE
 
 
 def draft_from_text(state: State, turn: Turn, pen: Pen) -> list[Point] | None:

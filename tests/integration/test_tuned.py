@@ -17,6 +17,7 @@ from shopbot.chat_models.convert import dequantised_folder
 from shopbot.errors import ModelError
 from shopbot.model_files import BASE_MODEL
 from shopbot.settings import REPOSITORY, Settings
+from tests.fakes import ScriptedChatModel, served
 
 pytestmark = pytest.mark.model
 ADAPTER = REPOSITORY / "data" / "cairn" / "adapter"
@@ -128,3 +129,72 @@ def test_a_server_refuses_an_adapter_that_was_altered(tmp_path: Path) -> None:
     (copy / CARD).write_text(json.dumps(card | {"weights_sha256": "0" * 64}), encoding="utf-8")
     with pytest.raises(ModelError, match="its card says"):
         open_adapter(copy)
+
+
+# ---------------------------------------------------------------- what a tuned model may not do
+
+
+def tuned(assistant: Any, *replies: str) -> Any:
+    """An assistant whose tuned arm says these replies, one a generation."""
+    made = assistant()
+    model = served(ScriptedChatModel(replies=list(replies)), arm="tuned")
+    made.services.deps = replace(made.services.deps, models={**made.services.deps.models, "tuned": model})
+    return made
+
+
+RETURN = "How long do I have to return something?"
+WINDOW = "You have 45 days from the delivery date to send an item back."
+REFUND = "We check your return within 3 business days after it reaches us."
+
+
+def test_a_section_from_memory_is_shown_as_the_models_own(assistant: Any) -> None:
+    result = tuned(assistant, f"[returns.window] {WINDOW}").ask(RETURN, arm="tuned")
+    assert result.answer.startswith("You have 45 days from the delivery date to send an item back [1].")
+    assert [citation.id for citation in result.citations] == ["returns.window"]
+    assert result.model_share > 0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"[returns.refund] {REFUND}",
+        f"[no.section] {WINDOW}",
+        "[returns.window] You have 90 days from the delivery date to send an item back.",
+        REFUND,
+    ],
+)
+def test_another_section_or_another_figure_is_not_shown(reply: str, assistant: Any) -> None:
+    """A true sentence about the wrong section is a wrong answer; the records then say the right one."""
+    result = tuned(assistant, reply).ask(RETURN, arm="tuned")
+    assert "45 days" in result.answer
+    assert "90 days" not in result.answer
+    assert REFUND[:-1] not in result.answer
+    assert [citation.id for citation in result.citations] == ["returns.window"]
+    assert (result.verdict, result.model_share) == ("fallback", 0.0)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The Everest Down Jacket costs {1.discount}.",
+        "The Everest Down Jacket costs {2.price}.",
+        "The Everest Down Jacket weighs {1.price}.",
+        "The Everest Down Vest costs {1.price}.",
+        "The Everest Down Jacket costs less than {1.price}.",
+        "The Everest Down Jacket costs $1.00.",
+        "{1.price",
+    ],
+)
+def test_what_does_not_resolve_or_does_not_fit_never_reaches_the_customer(reply: str, assistant: Any) -> None:
+    asked = tuned(assistant, reply)
+    result = asked.ask("How much is the Everest Down Jacket?", arm="tuned")
+    assert result.answer == "The Everest Down Jacket costs $349.00 [1]."
+    assert (result.verdict, result.model_share) == ("fallback", 0.0)
+    assert [event["text"] for event in asked.events[:-1]] == [result.answer]
+
+
+def test_what_a_record_does_not_say_is_said_by_the_model_itself(assistant: Any) -> None:
+    said = "Our record of the Everest Down Jacket doesn't say anything about bluetooth, and I won't guess."
+    result = tuned(assistant, said).ask("Does the Everest Down Jacket have bluetooth?", arm="tuned")
+    assert result.answer == said
+    assert (result.verdict, result.model_share, result.citations) == ("passed", 1.0, ())
