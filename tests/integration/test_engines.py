@@ -205,7 +205,9 @@ def test_a_file_that_openvino_cannot_read_is_a_model_error(tmp_path: Path) -> No
 @pytest.mark.model
 def test_a_whole_model_file_can_be_named(openvino_model: ServedModel) -> None:
     named = build_served_model(settings(model=str(locate(BASE_MODEL))))
-    assert named.fingerprint == openvino_model.fingerprint
+    # The default is the same weights in another quantisation, the one that both arms share.
+    assert named.fingerprint not in (None, openvino_model.fingerprint)
+    assert "".join(ask(named))
 
 
 # ---------------------------------------------------------------- transformers

@@ -62,6 +62,7 @@ def test_an_adapter_that_changes_nothing_is_refused(arms: dict[str, ServedModel]
         check_tuned({"base": arms["base"], "tuned": idle})
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 def test_merging_changes_no_token(cache: Path) -> None:
     """Greedy answers of merged and unmerged weights in 32 bits agree on at least 99 % of their tokens."""
     import torch
