@@ -238,6 +238,9 @@ def robustness(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
         row = []
         for found in outcomes.values():
             pairs = [(g["standard"], g[variant]) for g in _groups(found, "bias") if variant in g and "standard" in g]
+            if not pairs:
+                row.append("")
+                continue
             mean, low, high = paired_interval([float(a) for a, _ in pairs], [float(b) for _, b in pairs])
             row.append(f"{100 * mean:+.0f} points ({100 * low:+.0f} to {100 * high:+.0f})")
         lines.append(f"| {variant.replace('_', ' ')} against standard | {' | '.join(row)} |")
