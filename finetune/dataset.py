@@ -32,7 +32,6 @@ FOLDS = 5
 # Shares of the questions about policies that are asked in each way.
 TEXT_EVERY = 5
 WITHOUT_HINTS_EVERY = 6
-QUESTIONS_A_PRODUCT = 4
 LIVE_FIELDS_EVERY = 3
 _CITED = re.compile(r"\s*\[(\d)\](?=\s|$)")
 _SENTENCE = re.compile(r"\s*(?:\d+\.\s+)?[^\n]+?(?:[.!?][\"')]*(?=\s|$)|$)")

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from graph.lexicon import Lexicon
 from graph.routing import Route, Router
@@ -110,7 +111,7 @@ class Turn:
     def lexicon(self) -> Lexicon:
         return self.deps.lexicon(self.version)
 
-    @property
+    @cached_property
     def courtesies(self) -> frozenset[str]:
         """Sentences of the shop that claim nothing; a model may use them word for word."""
         return frozenset(text.format(**shop_words(self.deps.shop)) for text in self.deps.shop.courtesies)
