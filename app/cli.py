@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from app.cli_eval import evaluate
+from app.cli_eval import commands as eval_commands
 from app.cli_finetune import commands as finetune_commands
 from app.progress import progress_bars
 from shopbot.errors import ConfigError, InputError, ShopbotError
@@ -26,7 +26,7 @@ facts_commands = typer.Typer(no_args_is_help=True, help="Change live prices and 
 app.add_typer(ingest_commands, name="ingest")
 app.add_typer(facts_commands, name="facts")
 app.add_typer(finetune_commands, name="finetune")
-app.command(name="eval")(evaluate)
+app.add_typer(eval_commands, name="eval")
 
 errors = Console(stderr=True)
 

@@ -1,6 +1,9 @@
 """`shopbot eval`: the held-apart cases through the shipped graph, arm by arm."""
 
 import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,40 +11,118 @@ import typer
 
 from app.extras import check_installed
 from app.progress import progress_bars
-from shopbot.settings import load_settings
+from shopbot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.progress import Bars
     from app.wiring import Services
+    from evals.cases import Case
+    from evals.runs import Outcome
+    from graph.deps import Deps
 
-_PATIENT_S = 60.0  # quality is measured here, not speed
+commands = typer.Typer(no_args_is_help=True, help="Measure the arms on cases that no training has seen.")
+
+Out = Annotated[Path, typer.Option(help="Folder for the tables, the picture and all answers.")]
+CaseSet = Annotated[str, typer.Option("--cases", help="The set of cases: test, or development.")]
+Slices = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
+Every = Annotated[int, typer.Option(min=1, help="Only every n-th case, for a quick look.")]
+Arms = Annotated[str, typer.Option(help="Arms, separated by commas.")]
+
+PROMPT_SETS = ("zero-shot", "chain-of-thought")
 
 
-def evaluate(
-    out: Annotated[Path, typer.Option(help="Folder for the tables, the picture and all answers.")],
-    slices: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
-    every: Annotated[int, typer.Option(min=1, help="Only every n-th case, for a quick look.")] = 1,
-    arms: Annotated[str, typer.Option(help="Arms, separated by commas.")] = "base,tuned",
+@commands.command()
+def arms(
+    out: Out,
+    case_set: CaseSet = "test",
+    slices: Slices = None,
+    every: Every = 1,
+    arms: Arms = "base,tuned",
+    with_parts: Annotated[bool, typer.Option(help="Also without retrieval, and policies over their text.")] = True,
 ) -> None:
-    """Measure the arms on the evaluation's cases: with and without retrieval, before and after the check."""
+    """The arms with and without retrieval, before and after the check; what tuning costs on general text."""
+    chosen = _cases(case_set, slices, every)
+    with progress_bars() as bars:
+        services = _open(bars)
+        outcomes = _run(services, services.deps, chosen, arms.split(","), bars, with_parts=with_parts)
+        cost = _cost_of_tuning(services, bars) if with_parts else ""
+    _write(out, outcomes, cost)
+
+
+@commands.command()
+def prompts(out: Out, case_set: CaseSet = "test", slices: Slices = None, every: Every = 1) -> None:
+    """What prompts alone bring: the base with retrieval, zero-shot, few-shot (as served), and chain of thought."""
+    from evals.prompting import prompt_set
+
+    chosen = _cases(case_set, slices, every)
+    with progress_bars() as bars:
+        services = _open(bars)
+        outcomes = {"few-shot": _run(services, services.deps, chosen, ["base"], bars)["base"]}
+        for name in PROMPT_SETS:
+            deps = services.deps
+            other = replace(deps, prompts={**deps.prompts, "base": prompt_set(name)})
+            outcomes[name] = _run(services, other, chosen, ["base"], bars)["base"]
+    _write(out, outcomes)
+
+
+@commands.command()
+def transfer(
+    feed: Annotated[Path, typer.Argument(exists=True, help="A feed in the canonical format.")],
+    out: Out,
+    products: Annotated[int, typer.Option(min=1, help="So many products of it, three questions each.")] = 40,
+    arms: Arms = "base,tuned",
+) -> None:
+    """Another catalog under the shop's policies: what an adapter can do with records that it was not trained on."""
+    from app.wiring import ingest_feed
+    from evals.transfer import catalog_cases
+
+    with tempfile.TemporaryDirectory() as home, progress_bars() as bars:
+        services = _open(bars, home=Path(home))
+        ingest_feed(services.store, feed, bars)
+        version = services.deps.catalog.active()
+        facts = services.deps.facts.read(list(version.products))
+        chosen = catalog_cases(version.products, facts, services.deps.shop.config.locale, products, seed=0)
+        outcomes = _run(services, services.deps, chosen, arms.split(","), bars)
+    _write(out, outcomes)
+
+
+@commands.command()
+def seeds(folders: Annotated[list[Path], typer.Argument(help="Results of `eval arms`, one folder a seed.")]) -> None:
+    """Join the runs of several training seeds: mean, lowest and highest of every figure of the tuned arm."""
+    from evals.report import over_seeds
+
+    rows = [[json.loads(line) for line in (path / "answers.jsonl").open(encoding="utf-8")] for path in folders]
+    typer.echo(over_seeds(rows))
+
+
+def _cases(case_set: str, slices: str | None, every: int) -> "list[Case]":
     check_installed("evaluation")
-    from app.wiring import open_services
     from evals.cases import SLICES, read_cases
-    from evals.report import as_rows, draw, tables
+
+    return read_cases(case_set, tuple(slices.split(",")) if slices else SLICES)[::every]
+
+
+def _open(bars: "Bars", **overrides: object) -> "Services":
+    from app.wiring import open_services
+
+    patient: dict[str, object] = {"model_first_sentence_timeout_s": 60.0, "model_stall_timeout_s": 60.0}
+    settings: Settings = load_settings(**patient, **overrides)  # quality is measured here, not speed
+    return open_services(settings, bars)
+
+
+def _run(
+    services: "Services", deps: "Deps", cases: "Sequence[Case]", arms: Sequence[str], bars: "Bars", **options: bool
+) -> "dict[str, list[Outcome]]":
     from evals.runs import run_cases
 
-    limits = {"model_first_sentence_timeout_s": _PATIENT_S, "model_stall_timeout_s": _PATIENT_S}
-    cases = read_cases(slices=tuple(slices.split(",")) if slices else SLICES)[::every]
+    return {arm: run_cases(services.graph, deps, cases, arm, bars, **options) for arm in arms if arm in deps.models}
+
+
+def _write(out: Path, outcomes: "dict[str, list[Outcome]]", more: str = "") -> None:
+    from evals.report import as_rows, draw, tables
+
+    text = tables(outcomes) + more
     out.mkdir(parents=True, exist_ok=True)
-    with progress_bars() as bars:
-        services = open_services(load_settings(**limits), bars)
-        outcomes = {
-            arm: run_cases(services.graph, services.deps, cases, arm, bars)
-            for arm in arms.split(",")
-            if arm in services.deps.models
-        }
-        cost = _cost_of_tuning(services, bars)
-    text = tables(outcomes) + cost
     (out / "evaluation.md").write_text(text, encoding="utf-8")
     draw(outcomes, out / "evaluation.png")
     rows = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in as_rows(outcomes))

@@ -1,4 +1,8 @@
-"""Evaluation cases: customer questions with what a right answer has to say, kept apart from all training material."""
+"""Evaluation cases: customer questions with what a right answer has to say, kept apart from all training material.
+
+Two sets by different writers: the development set is read and learnt from while the code changes; the test set is
+looked at in figures only, never case by case, until it is replaced by a new one.
+"""
 
 import json
 from pathlib import Path
@@ -13,6 +17,7 @@ FOLDER = Path(__file__).parent / "cases"
 ANSWERED = ("facts", "multi_turn", "policy", "paraphrase", "bias")
 UNANSWERED = ("unanswerable", "not_sold", "out_of_scope", "ask_back")
 SLICES = (*ANSWERED, *UNANSWERED)
+SETS = ("development", "test")
 
 
 class Case(Frozen):
@@ -43,9 +48,19 @@ class Case(Frozen):
         return tuple(record for record in (self.product, self.section, *self.also) if record)
 
 
-def read_cases(folder: Path = FOLDER, slices: tuple[str, ...] = SLICES) -> list[Case]:
-    """Read all cases of the slices. Raises ConfigError naming file and line."""
-    return [case for name in slices for case in _read(folder / f"{name}.jsonl")]
+def read_cases(name: str, slices: tuple[str, ...] = SLICES) -> list[Case]:
+    """Read a set's cases of the slices; a set need not have all. Raises ConfigError naming file and line."""
+    return read_folder(FOLDER / name, slices)
+
+
+def read_folder(folder: Path, slices: tuple[str, ...] = SLICES) -> list[Case]:
+    """The same for any folder with a file a slice."""
+    if not folder.is_dir():
+        raise ConfigError(f"no evaluation cases in {folder}; there are the sets: {', '.join(SETS)}")
+    if unknown := set(slices) - set(SLICES):
+        raise ConfigError(f"no slice {min(unknown)!r}; there are: {', '.join(SLICES)}")
+    paths = [folder / f"{name}.jsonl" for name in slices]
+    return [case for path in paths if path.is_file() for case in _read(path)]
 
 
 def _read(path: Path) -> list[Case]:

@@ -23,13 +23,15 @@ from evals.metrics import (
 )
 from evals.runs import Answer, Outcome
 
-CELLS: dict[str, Callable[[Outcome], Answer]] = {
+CELLS: dict[str, Callable[[Outcome], Answer | None]] = {
     "without retrieval, as written": lambda outcome: outcome.alone_draft,
     "without retrieval, checked": lambda outcome: outcome.alone_shown,
     "with retrieval, as written": lambda outcome: outcome.draft,
     "with retrieval, checked": lambda outcome: outcome.shown,
 }
 AS_WRITTEN, CHECKED = "with retrieval, as written", "with retrieval, checked"
+Outcomes = Mapping[str, Sequence[Outcome]]
+Score = Callable[[Outcome], float | None]
 
 
 def is_right(case: Case, answer: Answer) -> bool:
@@ -54,12 +56,11 @@ def _said(text: str, keys: set[str]) -> list[str]:
     return [key for key in keys if key in text]
 
 
-def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def tables(outcomes: Outcomes) -> str:
     """The report in Markdown; `outcomes` by arm, over the same cases in the same order."""
-    parts = [_headline(outcomes), _by_slice(outcomes), _quality(outcomes), _checked(outcomes), _differences(outcomes)]
-    if any(o.case.group for found in outcomes.values() for o in found):
-        parts.append(robustness(outcomes))
-    return "\n\n".join(parts) + "\n"
+    parts = [_headline(outcomes), _by_slice(outcomes), _quality(outcomes), _policies(outcomes), _checked(outcomes)]
+    parts += [_differences(outcomes), robustness(outcomes)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _figure(values: Sequence[float]) -> str:
@@ -69,22 +70,36 @@ def _figure(values: Sequence[float]) -> str:
     return f"{mean:.1%} ({low:.0%} to {high:.0%})".replace("%", " %")
 
 
-def _headline(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
-    arms = list(outcomes)
-    lines = [
-        f"## Right answers, all {len(outcomes[arms[0]])} cases",
-        "",
-        f"| | {' | '.join(arms)} |",
-        f"|---|{'---|' * len(arms)}",
-    ]
-    for name, cell in CELLS.items():
-        row = [_figure([is_right(o.case, cell(o)) for o in outcomes[arm]]) for arm in arms]
-        lines.append(f"| {name} | {' | '.join(row)} |")
-    return "\n".join(lines)
+def _rights(found: Sequence[Outcome], cell: Callable[[Outcome], Answer | None]) -> list[float]:
+    return [float(is_right(o.case, answer)) for o in found if (answer := cell(o)) is not None]
 
 
-def _by_slice(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
-    head = [f"{arm}, {name}" for arm in outcomes for name in CELLS]
+def _rows(outcomes: Outcomes, heading: str, rows: Mapping[str, Score]) -> str:
+    """A table of shares with intervals, a column an arm; rows that no outcome has a score for are left out."""
+    lines = [f"## {heading}", "", f"| | {' | '.join(outcomes)} |", f"|---|{'---|' * len(outcomes)}"]
+    for name, score in rows.items():
+        row = [_figure([float(v) for o in found if (v := score(o)) is not None]) for found in outcomes.values()]
+        if any(row):
+            lines.append(f"| {name} | {' | '.join(row)} |")
+    return "\n".join(lines) if len(lines) > 4 else ""
+
+
+def _median(found: Sequence[Outcome], value: Callable[[Outcome], float | None]) -> float:
+    return float(np.median([v for o in found if (v := value(o)) is not None] or [0.0]))
+
+
+def _headline(outcomes: Outcomes) -> str:
+    count = len(next(iter(outcomes.values())))
+    rows: dict[str, Score] = {
+        name: lambda o, cell=cell: None if (a := cell(o)) is None else float(is_right(o.case, a))  # type: ignore[misc]
+        for name, cell in CELLS.items()
+    }
+    return _rows(outcomes, f"Right answers, all {count} cases", rows)
+
+
+def _by_slice(outcomes: Outcomes) -> str:
+    cells = {name: cell for name, cell in CELLS.items() if any(_rights(found, cell) for found in outcomes.values())}
+    head = [f"{arm}, {name}" for arm in outcomes for name in cells]
     lines = ["## By slice", "", f"| slice | n | {' | '.join(head)} |", f"|---|---|{'---|' * len(head)}"]
     first = next(iter(outcomes.values()))
     for name in SLICES:
@@ -92,48 +107,95 @@ def _by_slice(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
         if not count:
             continue
         row = [
-            f"{np.mean([is_right(o.case, cell(o)) for o in found if o.case.slice == name]):.0%}".replace("%", " %")
+            f"{np.mean(_rights([o for o in found if o.case.slice == name], cell)):.0%}".replace("%", " %")
             for found in outcomes.values()
-            for cell in CELLS.values()
+            for cell in cells.values()
         ]
         lines.append(f"| {name} | {count} | {' | '.join(row)} |")
     return "\n".join(lines)
 
 
-def _quality(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def _quality(outcomes: Outcomes) -> str:
     """Citations, voice and grounding of what the model wrote with retrieval, before the check."""
-    lines = ["## As written, with retrieval", "", f"| | {' | '.join(outcomes)} |", f"|---|{'---|' * len(outcomes)}"]
-    rows: dict[str, Callable[[Outcome], float | None]] = {
-        "right record cited": lambda o: citation_right(o.case, o.draft.cited) if _is_asked(o) else None,
-        "in the brand's voice": lambda o: in_voice(o.draft.text) if o.was_asked else None,
-        "all numbers from the record": lambda o: (
-            float(grounded_share(o.draft.text, o.material) == 1) if _is_asked(o) else None
-        ),
-        "answered though nothing can be": lambda o: not abstains(o.draft.text) if o.case.slice in UNANSWERED else None,
-        "abstained though it could answer": lambda o: abstains(o.draft.text) if o.case.slice in ANSWERED else None,
+    table = _rows(
+        outcomes,
+        "As written, with retrieval",
+        {
+            "facts of products right": lambda o: _right_in(o, "facts", "multi_turn"),
+            "policies right": lambda o: _right_in(o, "policy"),
+            "right record cited": lambda o: citation_right(o.case, o.draft.cited) if _is_asked(o) else None,
+            "abstains where nothing can be answered": lambda o: (
+                float(abstains(o.draft.text)) if o.case.slice in UNANSWERED else None
+            ),
+            "abstains though it could answer": lambda o: (
+                float(abstains(o.draft.text)) if o.case.slice in ANSWERED else None
+            ),
+            "in the brand's voice": lambda o: in_voice(o.draft.text) if o.was_asked else None,
+            "all numbers from the record": lambda o: (
+                float(grounded_share(o.draft.text, o.material) == 1) if _is_asked(o) else None
+            ),
+        },
+    )
+    asked = [[o for o in found if o.was_asked] for found in outcomes.values()]
+    tokens = [f"{_median(found, lambda o: o.result.tokens.prompt):.0f}" for found in asked]
+    whole = [f"{_median(found, lambda o: o.result.timings_ms.total):.0f} ms" for found in asked]
+    lines = [
+        f"| prompt tokens a turn, median | {' | '.join(tokens)} |",
+        f"| whole turn, median | {' | '.join(whole)} |",
+    ]
+    return "\n".join([table, *lines])
+
+
+def _right_in(outcome: Outcome, *slices: str) -> float | None:
+    return float(is_right(outcome.case, outcome.draft)) if outcome.case.slice in slices else None
+
+
+def _policies(outcomes: Outcomes) -> str:
+    """Policies in the ways that they can be asked, and what each way takes; empty without policy cases."""
+    asked = {arm: [o for o in found if o.case.slice == "policy" and o.was_asked] for arm, found in outcomes.items()}
+    if not all(asked.values()):
+        return ""
+    table = _rows(
+        {arm: [o for o in found if o.case.slice == "policy"] for arm, found in outcomes.items()},
+        "Policies, as written",
+        {
+            "as served (tuned: from the weights with hints; base: over the lines found)": lambda o: is_right(
+                o.case, o.draft
+            ),
+            "the question alone": lambda o: None if o.alone_draft is None else is_right(o.case, o.alone_draft),
+            "over the text of the sections found": lambda o: (
+                None if o.text_draft is None else is_right(o.case, o.text_draft)
+            ),
+        },
+    )
+    pairs = {arm: [(_plain(o.draft.text), _section_text(o)) for o in found] for arm, found in asked.items()}
+    scores: dict[str, Callable[[list[tuple[str, str]]], str]] = {
+        "ROUGE-L against the section": lambda p: f"{np.mean([rouge_l(*pair) for pair in p]):.2f}",
+        "token F1 against the section": lambda p: f"{np.mean([token_f1(*pair) for pair in p]):.2f}",
+        "BLEU against the section": lambda p: f"{bleu([a for a, _ in p], [b for _, b in p]) / 100:.2f}",
     }
-    for name, score in rows.items():
-        row = [_figure([float(v) for o in found if (v := score(o)) is not None]) for found in outcomes.values()]
-        lines.append(f"| {name} | {' | '.join(row)} |")
-    policies = {arm: [o for o in found if o.case.slice == "policy"] for arm, found in outcomes.items()}
-    if all(policies.values()):
-        pairs = {arm: [(_plain(o.draft.text), _section_text(o)) for o in found] for arm, found in policies.items()}
-        scores: dict[str, Callable[[list[tuple[str, str]]], float]] = {
-            "policies: ROUGE-L against the section": lambda p: float(np.mean([rouge_l(*pair) for pair in p])),
-            "policies: token F1 against the section": lambda p: float(np.mean([token_f1(*pair) for pair in p])),
-            "policies: BLEU against the section": lambda p: bleu([a for a, _ in p], [b for _, b in p]) / 100,
-        }
-        for name, measure in scores.items():
-            lines.append(f"| {name} | {' | '.join(f'{measure(found):.2f}' for found in pairs.values())} |")
-    tokens = [
-        f"{np.median([o.result.tokens.prompt or 0 for o in found if o.was_asked]):.0f}" for found in outcomes.values()
+    lines = [f"| {name} | {' | '.join(show(found) for found in pairs.values())} |" for name, show in scores.items()]
+    for name, value, unit in _COSTS:
+        lines.append(f"| {name} | {' | '.join(f'{_median(found, value):.0f}{unit}' for found in asked.values())} |")
+    return "\n".join([table, *lines, *_policy_ratios(asked)])
+
+
+_COSTS: tuple[tuple[str, Callable[[Outcome], float | None], str], ...] = (
+    ("prompt tokens, median", lambda o: o.result.tokens.prompt, ""),
+    ("first sentence, median", lambda o: o.result.timings_ms.first_sentence, " ms"),
+    ("whole turn, median", lambda o: o.result.timings_ms.total, " ms"),
+)
+
+
+def _policy_ratios(asked: Outcomes) -> list[str]:
+    """Base over tuned, of the same run."""
+    if not {"base", "tuned"} <= set(asked):
+        return []
+    ratios = [
+        f"{name.split(',')[0]} {_median(asked['base'], value) / max(_median(asked['tuned'], value), 1e-9):.1f} times"
+        for name, value, _ in _COSTS
     ]
-    lines.append(f"| prompt tokens a turn, median | {' | '.join(tokens)} |")
-    whole = [
-        f"{np.median([o.result.timings_ms.total for o in found if o.was_asked]):.0f} ms" for found in outcomes.values()
-    ]
-    lines.append(f"| whole turn, median | {' | '.join(whole)} |")
-    return "\n".join(lines)
+    return ["", f"The base takes of what the tuned model takes: {', '.join(ratios)}."]
 
 
 def _plain(text: str) -> str:
@@ -148,44 +210,47 @@ def _is_asked(outcome: Outcome) -> bool:
     return outcome.was_asked and outcome.case.slice in ANSWERED
 
 
-def _checked(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def _checked(outcomes: Outcomes) -> str:
     """What customers see: nothing wrong, how much of it the model wrote, how often records had to answer alone."""
-    lines = ["## As shown", "", f"| | {' | '.join(outcomes)} |", f"|---|{'---|' * len(outcomes)}"]
+    table = _rows(
+        outcomes,
+        "As shown",
+        {
+            "share of the sentences that the model wrote, where it was asked": lambda o: (
+                o.result.model_share if o.was_asked else None
+            ),
+            "answered by the records alone, where it was asked": lambda o: (
+                float(o.result.fallback) if o.was_asked else None
+            ),
+        },
+    )
     wrong = []
     for found in outcomes.values():
         answered = [o for o in found if o.case.slice in ANSWERED]
         count = sum(is_wrong(o, o.shown) for o in answered)
         bound = f", upper bound {upper_bound_of_none(len(answered)):.2%}".replace("%", " %") if count == 0 else ""
         wrong.append(f"{count} of {len(answered)}{bound}")
-    lines.append(f"| answers with a number or stock that is not the record's | {' | '.join(wrong)} |")
-    share = [_figure([o.result.model_share for o in found if o.was_asked]) for found in outcomes.values()]
-    lines.append(f"| share of the sentences that the model wrote, where it was asked | {' | '.join(share)} |")
-    fallback = [_figure([float(o.result.fallback) for o in found if o.was_asked]) for found in outcomes.values()]
-    lines.append(f"| answered by the records alone, where it was asked | {' | '.join(fallback)} |")
-    return "\n".join(lines)
+    return f"{table}\n| answers with a number or stock that is not the record's | {' | '.join(wrong)} |"
 
 
-def _differences(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def _differences(outcomes: Outcomes) -> str:
     """The hybrid against each of its parts, paired by case."""
     if set(outcomes) != {"base", "tuned"}:
         return ""
     hybrid = [float(is_right(o.case, o.draft)) for o in outcomes["tuned"]]
     parts = {
-        "tuned with retrieval against base with retrieval": [
-            float(is_right(o.case, o.draft)) for o in outcomes["base"]
-        ],
-        "tuned with retrieval against tuned without": [
-            float(is_right(o.case, o.alone_draft)) for o in outcomes["tuned"]
-        ],
+        "tuned with retrieval against base with retrieval": _rights(outcomes["base"], CELLS[AS_WRITTEN]),
+        "tuned with retrieval against tuned without": _rights(outcomes["tuned"], lambda o: o.alone_draft),
     }
     lines = ["## The hybrid against its parts, as written", ""]
     for name, other in parts.items():
-        mean, low, high = (100 * value for value in paired_interval(other, hybrid))
-        lines.append(f"- {name}: {mean:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}")
+        if other:
+            mean, low, high = (100 * value for value in paired_interval(other, hybrid))
+            lines.append(f"- {name}: {mean:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}")
     return "\n".join(lines)
 
 
-def draw(outcomes: Mapping[str, Sequence[Outcome]], path: Path) -> None:
+def draw(outcomes: Outcomes, path: Path) -> None:
     """Draw the share of right answers of every cell, with its interval."""
     import matplotlib
 
@@ -194,13 +259,14 @@ def draw(outcomes: Mapping[str, Sequence[Outcome]], path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(8, 3.6), layout="constrained")
     height = 0.8 / len(outcomes)
+    cells = {name: cell for name, cell in CELLS.items() if any(_rights(found, cell) for found in outcomes.values())}
     for place, (arm, found) in enumerate(outcomes.items()):
-        marks = [interval([float(is_right(o.case, cell(o))) for o in found]) for cell in CELLS.values()]
+        marks = [interval(_rights(found, cell)) for cell in cells.values()]
         means = [100 * mean for mean, _, _ in marks]
         errors: Any = [[100 * (m - low) for m, low, _ in marks], [100 * (high - m) for m, _, high in marks]]
-        rows = [number + place * height for number in range(len(CELLS))]
-        axes.barh(rows, means, height, xerr=errors, label=arm, color=["#9ab", "#b04020"][place % 2])
-    axes.set_yticks([number + 0.4 - height / 2 for number in range(len(CELLS))], list(CELLS))
+        rows = [number + place * height for number in range(len(cells))]
+        axes.barh(rows, means, height, xerr=errors, label=arm, color=["#99aabb", "#b04020", "#668855"][place % 3])
+    axes.set_yticks([number + 0.4 - height / 2 for number in range(len(cells))], list(cells))
     axes.invert_yaxis()
     axes.set(xlabel="right answers, %", xlim=(0, 100))
     axes.legend()
@@ -208,7 +274,7 @@ def draw(outcomes: Mapping[str, Sequence[Outcome]], path: Path) -> None:
     pyplot.close(figure)
 
 
-def as_rows(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
+def as_rows(outcomes: Outcomes) -> list[dict[str, Any]]:
     """One line a case and arm, for reading what was said."""
     return [
         {
@@ -217,15 +283,21 @@ def as_rows(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
             "draft": o.draft.text, "draft_right": is_right(o.case, o.draft), "cited": o.draft.cited,
             "shown": o.shown.text, "shown_right": is_right(o.case, o.shown), "wrong": is_wrong(o, o.shown),
             "verdict": o.result.verdict, "model_share": o.result.model_share, "findings": o.result.findings,
-            "alone": o.alone_draft.text,
+            "alone": o.alone_draft and o.alone_draft.text,
+            "alone_right": o.alone_draft and is_right(o.case, o.alone_draft),
+            "text": o.text_draft and o.text_draft.text,
+            "text_right": o.text_draft and is_right(o.case, o.text_draft),
+            "cited_right": citation_right(o.case, o.draft.cited), "fallback": o.result.fallback,
         }
         for arm, found in outcomes.items()
         for o in found
     ]  # fmt: skip
 
 
-def robustness(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def robustness(outcomes: Outcomes) -> str:
     """Paraphrases: groups answered right throughout; variants: each against the standard wording, paired."""
+    if not any(o.case.group for found in outcomes.values() for o in found):
+        return ""
     lines = ["## Paraphrases and ways of writing, as shown", "", f"| | {' | '.join(outcomes)} |"]
     lines.append(f"|---|{'---|' * len(outcomes)}")
     groups = [_groups(found, "paraphrase") for found in outcomes.values()]
@@ -254,3 +326,28 @@ def _groups(found: Sequence[Outcome], slice_name: str) -> list[dict[str, bool]]:
         if o.case.slice == slice_name and o.case.group:
             groups.setdefault(o.case.group, {})[o.case.variant or o.case.id] = is_right(o.case, o.shown)
     return list(groups.values())
+
+
+def over_seeds(runs: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+    """Figures of the tuned arm over training seeds; `runs` are the rows of `as_rows`, a list a seed."""
+    rows: dict[str, Callable[[Mapping[str, Any]], float | None]] = {
+        "right, with retrieval, as written": lambda r: r["draft_right"],
+        "right, with retrieval, checked": lambda r: r["shown_right"],
+        "facts of products right, as written": lambda r: (
+            r["draft_right"] if r["slice"] in ("facts", "multi_turn") else None
+        ),
+        "policies right, as written": lambda r: r["draft_right"] if r["slice"] == "policy" else None,
+        "right record cited": lambda r: r["cited_right"] if r["asked"] and r["slice"] in ANSWERED else None,
+        "abstains where nothing can be answered": lambda r: r["draft_right"] if r["slice"] in UNANSWERED else None,
+        "share of the sentences that the model wrote": lambda r: r["model_share"] if r["asked"] else None,
+        "answered by the records alone": lambda r: r["fallback"] if r["asked"] else None,
+    }
+    lines = [f"| tuned, {len(runs)} training seeds | mean | lowest | highest |", "|---|---|---|---|"]
+    for name, score in rows.items():
+        means = [
+            float(np.mean([v for row in run if row["arm"] == "tuned" and (v := score(row)) is not None]))
+            for run in runs
+        ]
+        figures = " | ".join(f"{value:.1%}".replace("%", " %") for value in (np.mean(means), min(means), max(means)))
+        lines.append(f"| {name} | {figures} |")
+    return "\n".join(lines)

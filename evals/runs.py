@@ -1,7 +1,8 @@
 """Cases through the shipped graph, and the same model without what the graph adds.
 
 Four ways an arm is asked: without retrieval and with it, each before the check and after it. "With retrieval" is the
-graph as it is served; "before the check" is what its model wrote first in that very turn, references filled in.
+graph as it is served; "before the check" is what its model wrote first in that very turn, references filled in. A fifth
+way is for policies: over the text of the sections that retrieval found.
 """
 
 import re
@@ -13,18 +14,22 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from evals.cases import Case
+from evals.prompting import final_answer
 from graph.asks import options_asked
 from graph.build import start_state
 from graph.deps import Deps, Turn
+from graph.drafts import MOST_TEXTS
 from graph.routing import Route
 from graph.state import State
 from graph.turn import TurnRequest, TurnResult
 from graph.verify import check
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
-from shopbot.chat_models import Decoding, ServedModel, Timings
+from shopbot.chat_models import ServedModel, Timings
 from shopbot.errors import ModelError
 from shopbot.language import split_sentences
+from shopbot.prompts import RolePrompt
 from shopbot.references import REFERENCE, references, value_of
+from shopbot.sections import alike
 from shopbot.statements import Source, policy_source, product_source
 
 Progress = Callable[[str, int, int], None]
@@ -46,16 +51,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One case by one arm: the draft and the shown answer, with and without retrieval; `material` is what is true."""
+    """One case by one arm: the draft and the shown answer; `material` is what is true.
+
+    Where the parts were measured, too: the same without retrieval, and the draft over the policies' text.
+    """
 
     case: Case
     draft: Answer
     shown: Answer
     result: TurnResult
     was_asked: bool
-    alone_draft: Answer
-    alone_shown: Answer
     material: str
+    alone_draft: Answer | None = None
+    alone_shown: Answer | None = None
+    text_draft: Answer | None = None
 
 
 class Recorder:
@@ -75,18 +84,20 @@ class Recorder:
             yield piece
 
 
-def run_cases(graph: Any, deps: Deps, cases: Sequence[Case], arm: str, progress: Progress) -> list[Outcome]:
-    """Answer all cases with an arm, one after the other."""
+def run_cases(
+    graph: Any, deps: Deps, cases: Sequence[Case], arm: str, progress: Progress, *, with_parts: bool = False
+) -> list[Outcome]:
+    """Answer all cases with an arm, one after the other; `with_parts` also without retrieval and over texts."""
     recorder = Recorder(deps.models[arm])
     recorded = replace(deps, models={**deps.models, arm: cast(ServedModel, recorder)})
     outcomes = []
     for number, case in enumerate(cases, start=1):
-        outcomes.append(_outcome(graph, recorded, case, arm, recorder))
+        outcomes.append(_outcome(graph, recorded, case, arm, recorder, with_parts))
         progress(f"cases, {arm}", number, len(cases))
     return outcomes
 
 
-def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder) -> Outcome:
+def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder, with_parts: bool) -> Outcome:
     recorder.replies.clear()
     turn = Turn(deps, deps.catalog.active(), arm, threading.Event())
     request = TurnRequest(messages=case.messages, arm=arm)
@@ -98,14 +109,18 @@ def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder) -
     )  # fmt: skip
     reply = recorder.replies[0] if recorder.replies else None
     draft = _draft(reply, case, state, turn) if reply is not None else shown
-    alone = _alone(case, state, turn, recorder)
-    alone_shown = _checked_alone(alone, case, turn)
-    return Outcome(case, draft, shown, result, reply is not None, alone, alone_shown, _material(case, turn))
+    outcome = Outcome(case, draft, shown, result, reply is not None, _material(case, turn))
+    if not with_parts:
+        return outcome
+    alone = _alone(case, turn, recorder)
+    text = _over_text(case, state, turn, recorder) if case.section else None
+    return replace(outcome, alone_draft=alone, alone_shown=_checked_alone(alone, case, turn), text_draft=text)
 
 
 def _draft(reply: str, case: Case, state: State, turn: Turn) -> Answer:
     """What the model wrote, references filled in and citations resolved, nothing checked."""
     sources = {source.number: source for source in state.get("sources", [])}
+    reply = final_answer(reply)
     sources |= {point.source.number: point.source for point in state["points"] if point.source.number not in sources}
     cited = [sources[int(n)].id for n in _CITED_NUMBER.findall(reply) if int(n) in sources]
     cited += [sources[r.number].id for r in references(reply) if r.number in sources]
@@ -128,22 +143,37 @@ def _filled_in(reply: str, sources: dict[int, Source], case: Case, turn: Turn) -
     return REFERENCE.sub(value, reply)
 
 
-def _alone(case: Case, state: State, turn: Turn, recorder: Recorder) -> Answer:
+def _alone(case: Case, turn: Turn, recorder: Recorder) -> Answer:
     """The model without records: the question alone, in the layout of its prompt."""
-    role = Route.POLICY if case.section else Route.PRODUCT
-    prompt = turn.prompt(role)
+    prompt = turn.prompt(Route.POLICY if case.section else Route.PRODUCT)
     empty = {"facts": as_facts([]), "cards": as_cards([]), "sections": as_sections(())}[prompt.layout]
+    answer = _generated(prompt, empty, case, turn, recorder)
+    return replace(answer, cited=tuple(_CITED_SECTION.findall(answer.text)))
+
+
+def _over_text(case: Case, state: State, turn: Turn, recorder: Recorder) -> Answer | None:
+    """A policy over the texts of the sections that may be meant, as a model is asked whose memory failed."""
+    hits = alike(state["sections"])[:MOST_TEXTS]
+    if not hits:
+        return None
+    sources = [policy_source(number, turn.version.policies[hit.id]) for number, hit in enumerate(hits, start=1)]
+    is_tuned = "policy_text" in turn.deps.prompts[turn.arm]
+    facts = [(source.number, statement.text) for source in sources for statement in source.statements]
+    context = as_cards(sources) if is_tuned else as_facts(facts)
+    answer = _generated(turn.prompt("policy_text" if is_tuned else "policy"), context, case, turn, recorder)
+    known = {source.number: source.id for source in sources}
+    cited = [known[int(number)] for number in _CITED_NUMBER.findall(answer.text) if int(number) in known]
+    return replace(answer, cited=tuple(dict.fromkeys(cited)))
+
+
+def _generated(prompt: RolePrompt, context: str, case: Case, turn: Turn, recorder: Recorder) -> Answer:
     config = turn.deps.shop.config
-    messages = to_messages(prompt, empty, case.question, assistant=config.assistant_name, shop=config.name)
+    messages = to_messages(prompt, context, case.question, assistant=config.assistant_name, shop=config.name)
     timings = Timings()
-    pieces = recorder.stream_text(
-        messages, decoding=Decoding(max_tokens=120), cancelled=threading.Event(), timings=timings
-    )
+    pieces = recorder.stream_text(messages, decoding=prompt.decoding, cancelled=threading.Event(), timings=timings)
     with suppress(ModelError):  # an untuned model without records may lose itself; what it wrote counts
         deque(pieces, maxlen=0)
-    text = recorder.replies[-1]
-    cited = tuple(_CITED_SECTION.findall(text))
-    return Answer(text, cited, timings.prompt_tokens, timings.answer_tokens, timings.total_ms)
+    return Answer(recorder.replies[-1], (), timings.prompt_tokens, timings.answer_tokens, timings.total_ms)
 
 
 def _checked_alone(draft: Answer, case: Case, turn: Turn) -> Answer:

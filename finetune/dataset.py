@@ -14,32 +14,38 @@ import numpy as np
 from finetune.examples import Kind, TrainingExample, chat_messages
 from finetune.material import Conversation, Material, Unknown, WrittenTurn
 from finetune.recipe import DataPlan
+from finetune.typos import mistyped
+from shopbot.cards import Reader, cards_of
 from shopbot.chat_format import as_cards, as_sections, to_messages
 from shopbot.embedding import Embedder
 from shopbot.errors import ConfigError
 from shopbot.language import content_stems, fold, words
 from shopbot.prompts import RolePrompt
 from shopbot.references import field_names
-from shopbot.sections import PolicyVectors
+from shopbot.sections import HINTS, PolicyVectors, alike
 from shopbot.shop import Shop
 from shopbot.statements import Source, agreeing, policy_source, product_source
-from shopbot.types import PolicySection, Product
+from shopbot.types import Hit, PolicySection, Product
 
 T = TypeVar("T")
 
-HINTS = 3
 FOLDS = 5
 # Shares of the questions about policies that are asked in each way.
-TEXT_EVERY = 5
 WITHOUT_HINTS_EVERY = 6
 LIVE_FIELDS_EVERY = 3
+# Shares of the questions by patterns that name no product (what came before did), and that are mistyped.
+FOLLOW_UPS_EVERY = 4
+MISTYPED_SHARE = 0.12
 _CITED = re.compile(r"\s*\[(\d)\](?=\s|$)")
 _SENTENCE = re.compile(r"\s*(?:\d+\.\s+)?[^\n]+?(?:[.!?][\"')]*(?=\s|$)|$)")
 _STEP = re.compile(r"^\s*\d+\.\s+")
 
 
 class Builder:
-    """Builds the examples of one shop; `products` are the training ones only."""
+    """Builds the examples of one shop; `products` are the training ones only.
+
+    `read` reads questions as the workflow does that will ask the model: what it finds and misses is learnt from.
+    """
 
     def __init__(
         self,
@@ -49,6 +55,8 @@ class Builder:
         prompts: Mapping[str, RolePrompt],
         plan: DataPlan,
         seed: int,
+        embedder: Embedder,
+        read: Reader,
     ) -> None:
         self._shop = shop
         self._products = {product.id: product for product in products}
@@ -57,17 +65,20 @@ class Builder:
         self._prompts = prompts
         self._plan = plan
         self._random = random.Random(seed)
+        self._embedder = embedder
+        self._read = read
         self._names = {product.id: _short_names(product, products) for product in products}
 
-    def build(self, embedder: Embedder, progress: Callable[[str, int, int], None]) -> list[TrainingExample]:
+    def build(self, progress: Callable[[str, int, int], None]) -> list[TrainingExample]:
         parts: list[tuple[str, Callable[[], Iterable[TrainingExample]]]] = [
             ("facts", self._facts),
             ("several fields", self._several_fields),
             ("stock", self._stock),
             ("comparisons", self._comparisons),
             ("unknown", self._unknown),
+            ("partly known", self._partly_known),
             ("not sold", self._not_sold),
-            ("policies", lambda: self._policies(embedder)),
+            ("policies", self._policies),
             ("conversations", self._conversations),
         ]
         examples: list[TrainingExample] = []
@@ -88,11 +99,12 @@ class Builder:
             fields = [name for name in field_names(source) if name in self._material.patterns.fields]
             live = [name for name in fields if name in ("price", "stock", "sizes", "colors")]
             field = self._pick(live if number % LIVE_FIELDS_EVERY == 0 else fields)
-            yield self._fact(f"fact-{number}", product, field)
+            yield self._fact(f"fact-{number}", product, field, is_follow_up=number % FOLLOW_UPS_EVERY == 1)
 
-    def _fact(self, key: str, product: Product, field: str) -> TrainingExample:
+    def _fact(self, key: str, product: Product, field: str, is_follow_up: bool) -> TrainingExample:
         patterns = self._material.patterns.fields[field]
-        question = self._pick(patterns.questions).format(name=self._called(product))
+        question = self._pick(patterns.follow_ups) if is_follow_up and patterns.follow_ups else ""
+        question = question or self._pick(patterns.questions).format(name=self._called(product))
         answer = self._say(self._pick(_named(patterns.answers)), product, field, 1)
         return self._product_example(key, "product", question, [product], answer)
 
@@ -106,17 +118,42 @@ class Builder:
             names = [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
             if len(names) < 2:
                 continue
-            chosen = self._random.sample(names, k=min(len(names), self._pick([2, 2, 3])))
-            if number % 2 and "price" in names and "price" not in chosen:
-                chosen[0] = "price"
-            asked = [self._pick(patterns.field_words[name]) for name in chosen]
-            listed = f"{', '.join(asked[:-1])} and {asked[-1]}"
-            question = self._pick(patterns.joiners).format(fields=listed, name=self._called(product))
-            frames = [_named(patterns.fields[chosen[0]].answers), *(patterns.fields[n].answers for n in chosen[1:])]
-            sentences = [
-                self._say(self._pick(answers), product, name, 1) for answers, name in zip(frames, chosen, strict=True)
-            ]
-            yield self._product_example(f"several-{number}", "several_fields", question, [product], " ".join(sentences))
+            chosen = self._random.sample(names, k=min(len(names), self._pick([2, 2, 2, 3])))
+            if number % 3 == 0 and "price" in names and "price" not in chosen:
+                chosen[self._random.randrange(len(chosen))] = "price"
+            question = self._listed(chosen, product) if number % 4 == 0 else self._asked_one_by_one(chosen, product)
+            answer = self._said_one_by_one(chosen, product)
+            yield self._product_example(f"several-{number}", "several_fields", question, [product], answer)
+
+    def _listed(self, fields: Sequence[str], product: Product) -> str:
+        """ "the weight, care and price of the ..." """
+        patterns = self._material.patterns
+        asked = [self._pick(patterns.field_words[name]) for name in fields]
+        listed = f"{', '.join(asked[:-1])} and {asked[-1]}"
+        return self._pick(patterns.joiners).format(fields=listed, name=self._called(product))
+
+    def _asked_one_by_one(self, fields: Sequence[str], product: Product) -> str:
+        """A question that names the product, and a second or third one behind it in the same message."""
+        patterns = self._material.patterns.fields
+        question = self._pick(patterns[fields[0]].questions).format(name=self._called(product))
+        for field in fields[1:]:
+            question = self._joined(question, self._follow_up(field))
+        return question
+
+    def _follow_up(self, field: str) -> str:
+        patterns = self._material.patterns
+        return self._pick(patterns.fields[field].follow_ups or patterns.field_words[field])
+
+    def _joined(self, first: str, second: str) -> str:
+        pattern = self._pick(self._material.patterns.second_questions)
+        return pattern.format(first=first.rstrip(" ?."), second=second, Second=second[:1].upper() + second[1:])
+
+    def _said_one_by_one(self, fields: Sequence[str], product: Product) -> str:
+        patterns = self._material.patterns.fields
+        frames = [_named(patterns[fields[0]].answers), *(patterns[name].answers for name in fields[1:])]
+        return " ".join(
+            self._say(self._pick(answers), product, name, 1) for answers, name in zip(frames, fields, strict=True)
+        )
 
     def _stock(self) -> Iterator[TrainingExample]:
         """Stock of a size, a colour or both: the answer refers to exactly what was asked for."""
@@ -156,17 +193,43 @@ class Builder:
             yield self._product_example(f"compare-{number}", "compare", question, [first, second], answer)
 
     def _unknown(self) -> Iterator[TrainingExample]:
-        patterns = self._material.patterns
         for number in range(self._plan.unknown):
             product = self._pick(list(self._products.values()))
-            silent = [item for item in patterns.unknown if is_silent(_source(product), item)]
-            absent = self._absent_fields(product)
-            item = self._pick(absent if absent and number % 2 else silent)
+            item = self._something_unknown(product, number)
             question = item.ask.format(name=self._called(product))
-            answer = self._pick(patterns.unknown_answers).format(
-                name=product.title, what=item.what, email=self._shop.config.contact.email
-            )
+            answer = self._say_unknown(item, product)
             yield self._product_example(f"unknown-{number}", "unknown_attribute", question, [product], answer)
+
+    def _partly_known(self) -> Iterator[TrainingExample]:
+        """Two questions in one message, of which the record answers one."""
+        patterns = self._material.patterns
+        for number in range(self._plan.partly_known):
+            product = self._pick(list(self._products.values()))
+            known = [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
+            field, item = self._pick(known), self._something_unknown(product, number)
+            question = self._joined(item.ask.format(name=self._called(product)), self._follow_up(field))
+            told = self._say(self._pick(_named(patterns.fields[field].answers)), product, field, 1)
+            answer = f"{self._say_unknown(item, product)} {told}"
+            yield self._product_example(f"partly-{number}", "partly_known", question, [product], answer)
+
+    def _something_unknown(self, product: Product, number: int) -> Unknown:
+        """Every third time a field that other products have, else something that few shops write down."""
+        patterns = self._material.patterns
+        absent = self._absent_fields(product)
+        if absent and number % 3 == 0:
+            return self._pick(absent)
+        fitting = [
+            item for item in patterns.unknown if product.category in patterns.kinds.get(item.kind, (product.category,))
+        ]
+        silent = [item for item in fitting if is_silent(_source(product), item)] or absent
+        if not silent:
+            raise ConfigError(f"training/patterns.yaml: 'unknown' has nothing that the record of {product.id} lacks")
+        return self._pick(silent)
+
+    def _say_unknown(self, item: Unknown, product: Product) -> str:
+        return self._pick(self._material.patterns.unknown_answers).format(
+            name=product.title, what=item.what, email=self._shop.config.contact.email
+        )
 
     def _absent_fields(self, product: Product) -> list[Unknown]:
         """Fields that other products have and this one has not: asked for, they are as unknown as anything else."""
@@ -199,40 +262,51 @@ class Builder:
     ) -> TrainingExample:
         sources = [_source(product, number) for number, product in enumerate(products, start=1)]
         ids = tuple(product.id for product in products)
-        return self._example(key, kind, "product", "patterns", question, as_cards(sources), answer, ids)
+        if self._random.random() < MISTYPED_SHARE:
+            question = mistyped(question, self._random)
+        return self._example(key, kind, "product", "patterns", question, self._cards(question, sources), answer, ids)
+
+    def _cards(self, question: str, sources: Sequence[Source]) -> str:
+        products = [source for source in sources if source.product]
+        return as_cards(sources, cards_of(question, sources, self._read(question, products), self._embedder))
 
     def _called(self, product: Product) -> str:
         return self._pick(self._names[product.id])
 
     # ------------------------------------------------------------ policies
 
-    def _policies(self, embedder: Embedder) -> Iterator[TrainingExample]:
+    def _policies(self) -> Iterator[TrainingExample]:
         """Each section in many phrasings: from the weights with hints, without, and over its text."""
-        rankings = _held_out_rankings(self._shop.policies, embedder)
+        rankings = _held_out_rankings(self._shop.policies, self._embedder)
         for section in self._sections.values():
             if "|" in section.text:  # a size chart: its rows are looked up, not recited
                 continue
             recital = _recited(policy_source(1, section))
             asked = list(section.questions)
             self._random.shuffle(asked)
-            for number, question in enumerate(asked[: self._plan.phrasings]):
+            for number, question in enumerate(asked):
                 ranked = rankings[(section.id, question)]
-                yield self._closed_book(number, question, section, ranked, recital)
-                if number % TEXT_EVERY == 0:
+                if number < self._plan.recitals + self._plan.openings:
+                    yield self._closed_book(number, question, section, ranked, recital)
+                if number < self._plan.texts:
                     yield self._over_text(number, question, section, ranked, recital)
 
     def _closed_book(
-        self, number: int, question: str, section: PolicySection, ranked: Sequence[str], recital: str
+        self, number: int, question: str, section: PolicySection, ranked: Sequence[Hit], recital: str
     ) -> TrainingExample:
-        hints = _with_answer(ranked[:HINTS], section.id, self._random)
+        """The whole recital a few times; of more questions only which section they lead to."""
+        hints = _with_answer([hit.id for hit in alike(ranked[:HINTS])], section.id, self._random)
         context = as_sections(hints if number % WITHOUT_HINTS_EVERY else ())
-        key, answer = f"closed-{section.id}-{number}", f"[{section.id}] {recital}"
-        return self._example(key, "policy_closed", "policy", "policies", question, context, answer, (), (section.id,))
+        kind: Kind = "policy_closed" if number < self._plan.recitals else "policy_opening"
+        answer = f"[{section.id}]" + (f" {recital}" if kind == "policy_closed" else "")
+        key = f"closed-{section.id}-{number}"
+        return self._example(key, kind, "policy", "policies", question, context, answer, (), (section.id,))
 
     def _over_text(
-        self, number: int, question: str, section: PolicySection, ranked: Sequence[str], recital: str
+        self, number: int, question: str, section: PolicySection, ranked: Sequence[Hit], recital: str
     ) -> TrainingExample:
-        others = [key for key in ranked if key != section.id][: self._pick([0, 0, 1])]
+        rivals = [hit.id for hit in alike(ranked) if hit.id != section.id]
+        others = rivals[:1] or [hit.id for hit in ranked if hit.id != section.id][: number % 2]
         ids = [section.id, *others]
         self._random.shuffle(ids)
         sources = [policy_source(place, self._sections[key]) for place, key in enumerate(ids, start=1)]
@@ -254,7 +328,9 @@ class Builder:
         if unknown := set(turn.records) - set(products) - set(sections):
             raise ConfigError(f"conversation {conversation.id}: no training record {min(unknown)!r}")
         is_closed = turn.answer.startswith("[") and not turn.answer[1].isdigit()
-        context = as_sections(turn.records) if is_closed else as_cards(self._written_sources(turn.records))
+        context = (
+            as_sections(turn.records) if is_closed else self._cards(turn.user, self._written_sources(turn.records))
+        )
         role = "policy" if is_closed else "policy_text" if sections and not products else "product"
         cited = {
             number: policy_source(number, self._sections[r])
@@ -347,7 +423,7 @@ def _recited(source: Source) -> str:
     return text
 
 
-def _held_out_rankings(sections: Sequence[PolicySection], embedder: Embedder) -> dict[tuple[str, str], list[str]]:
+def _held_out_rankings(sections: Sequence[PolicySection], embedder: Embedder) -> dict[tuple[str, str], list[Hit]]:
     """For every exemplar question the ranking of the sections by all exemplars but its fold's.
 
     Ranked with itself among the exemplars every question would find its section first, and the model would learn
@@ -365,16 +441,16 @@ def _held_out_rankings(sections: Sequence[PolicySection], embedder: Embedder) ->
         ranker = PolicyVectors(ids, texts, vectors[kept], owners[kept])
         for index in np.flatnonzero(~kept):
             place, question = pairs[index]
-            rankings[(ids[place], question)] = [hit.id for hit in ranker.rank(vectors[index])]
+            rankings[(ids[place], question)] = ranker.rank(vectors[index])
     return rankings
 
 
 def _with_answer(ranked: Sequence[str], answer: str, source: random.Random) -> list[str]:
-    """Hints as retrieval has them; the right section takes a place of theirs where retrieval missed it."""
+    """Hints as retrieval has them; the right section comes in among them where retrieval missed it."""
     hints = list(ranked)
     if answer not in hints:
-        hints[source.randrange(len(hints))] = answer
-    return hints
+        hints.insert(source.randrange(len(hints) + 1), answer)
+    return hints[:HINTS] if answer in hints[:HINTS] else [*hints[: HINTS - 1], answer]
 
 
 def citation_first(answer: str, sections: Mapping[int, Source]) -> str:

@@ -10,9 +10,11 @@ from langchain_core.messages import BaseMessage
 from shopbot.chat_models.chat_messages import to_role_dicts
 from shopbot.types import Frozen
 
+ANSWER_END = "<|im_end|>"
+"""What ends every message of the base's chat template."""
 Kind = Literal[
-    "product", "several_fields", "stock", "compare", "unknown_attribute", "not_sold", "policy_closed", "policy_text",
-    "conversation",
+    "product", "several_fields", "stock", "compare", "unknown_attribute", "partly_known", "not_sold", "policy_closed",
+    "policy_opening", "policy_text", "conversation",
 ]  # fmt: skip
 
 
@@ -37,6 +39,11 @@ class TrainingExample(Frozen):
     answer: str
     products: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether the answer is only how an answer begins: what follows it is learnt elsewhere, and no end is."""
+        return self.kind == "policy_opening"
 
 
 def chat_messages(messages: Sequence[BaseMessage]) -> tuple[ChatMessage, ...]:

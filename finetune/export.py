@@ -1,12 +1,14 @@
 """An adapter for other servers: GGUF for llama.cpp and Ollama, merged safetensors for everything else."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from finetune.equality import LEAST_AGREEMENT, Prompt, token_agreement
 from shopbot.adapters import Adapter
 from shopbot.chat_models.merge import merged_gguf
 from shopbot.chat_models.transformers import no_progress_bars
+from shopbot.errors import ModelError
 
 Progress = Callable[[str, int, int], None]
 _MODELFILE = """FROM ./{gguf}
@@ -19,16 +21,27 @@ TEMPLATE \"\"\"{{{{- range .Messages }}}}<|im_start|>{{{{ .Role }}}}
 """
 
 
-def export(adapter: Adapter, base_gguf: Path, base_folder: Path, target: Path, progress: Progress) -> list[Path]:
-    """Write the merged model in every form; return the paths. Each form is written aside and renamed when complete."""
+def export(
+    adapter: Adapter, base_gguf: Path, base_folder: Path, target: Path, prompts: Sequence[Prompt], progress: Progress
+) -> list[Path]:
+    """Write the merged model in every form; return the paths. Each form is written aside and renamed when complete.
+
+    `prompts` are answered by the merged and by the unmerged model. Raises ModelError if their greedy tokens agree by
+    less than 99 %: then the merge is wrong, and nothing of it is left in `target`.
+    """
     target.mkdir(parents=True, exist_ok=True)
-    progress("exporting", 0, 3)
+    progress("exporting", 0, 4)
     gguf = merged_gguf(base_gguf, adapter.folder, target / f"{adapter.id}.Q8_0.gguf")
-    progress("exporting", 1, 3)
+    progress("exporting", 1, 4)
     modelfile = target / "Modelfile"
     modelfile.write_text(_MODELFILE.format(gguf=gguf.name), encoding="utf-8")
     merged = _merged_folder(adapter, base_folder, target / "safetensors")
-    progress("exporting", 3, 3)
+    progress("exporting", 3, 4)
+    agreement = token_agreement(base_folder, adapter.folder, merged, prompts)
+    if agreement < LEAST_AGREEMENT:
+        shutil.rmtree(target)
+        raise ModelError(f"{adapter.id}: only {agreement:.1%} of the merged model's tokens are the unmerged one's")
+    progress("exporting", 4, 4)
     return [gguf, modelfile, merged]
 
 

@@ -4,14 +4,17 @@ import json
 from pathlib import Path
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from shopbot.errors import ConfigError
 from shopbot.types import Frozen
 
 
 class FieldPatterns(Frozen):
-    """Questions with {name} (or, for stock by option, {name} and {option}), and answers with {value}."""
+    """Questions with {name} (or, for stock by option, {name} and {option}), and answers with {value}.
+
+    Follow-ups name nothing: they ask for more in the same message, or in the next one.
+    """
 
     questions: tuple[str, ...] = Field(min_length=1)
     follow_ups: tuple[str, ...] = ()
@@ -19,11 +22,15 @@ class FieldPatterns(Frozen):
 
 
 class Unknown(Frozen):
-    """Something that records often do not say: `word` must not stand in the record, `what` is how it is called."""
+    """Something that records often do not say: `word` must not stand in the record, `what` is how it is called.
+
+    `kind` limits it to products of some categories (`Patterns.kinds`); "any" fits all.
+    """
 
     ask: str
     what: str
     word: str
+    kind: str = "any"
 
 
 class NotSold(Frozen):
@@ -41,7 +48,15 @@ class Patterns(Frozen):
     not_sold_answers: tuple[str, ...]
     compare: tuple[str, ...]
     joiners: tuple[str, ...]
+    second_questions: tuple[str, ...]
+    kinds: dict[str, tuple[str, ...]]
     field_words: dict[str, tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _kinds_are_known(self) -> "Patterns":
+        if unknown := {item.kind for item in self.unknown} - {"any", *self.kinds}:
+            raise ValueError(f"unknown: kind {min(unknown)!r} is not among the kinds: {', '.join(sorted(self.kinds))}")
+        return self
 
 
 class WrittenTurn(Frozen):

@@ -16,6 +16,7 @@ from finetune.examples import TrainingExample, read_examples, write_examples
 from finetune.material import read_material
 from finetune.recipe import Recipe
 from shopbot.adapters import CARD, WEIGHTS, AdapterCard
+from shopbot.cards import Reader
 from shopbot.chat_format import CHAT_FORMAT_VERSION
 from shopbot.embedding import Embedder
 from shopbot.errors import DatasetError
@@ -43,6 +44,7 @@ def make_data(
     recipe: Recipe,
     held_apart: HeldApart,
     embedder: Embedder,
+    read: Reader,
     folder: Path,
     progress: Progress,
 ) -> Path:
@@ -52,8 +54,8 @@ def make_data(
     found; nothing is written then.
     """
     training = [product for product in products if product.id not in held_apart.products]
-    builder = Builder(shop, training, read_material(shop.folder), prompts, recipe.data, recipe.seed)
-    examples = builder.build(embedder, progress)
+    builder = Builder(shop, training, read_material(shop.folder), prompts, recipe.data, recipe.seed, embedder, read)
+    examples = builder.build(progress)
     contact = shop.config.contact
     problems = check_examples(examples, held_apart, (contact.email, contact.phone), embedder)
     if problems:
@@ -72,9 +74,9 @@ def _listed(problems: Sequence[str]) -> str:
 
 
 def _write_chat(examples: Sequence[TrainingExample], path: Path) -> None:
-    """JSON Lines of {"messages": [...]}, the format of hosted tuning services."""
+    """JSON Lines of {"messages": [...]}, the format of hosted tuning services, which know no unfinished answers."""
     with path.open("w", encoding="utf-8") as stream:
-        for example in examples:
+        for example in (example for example in examples if not example.is_opening):
             messages = [*(m.model_dump() for m in example.prompt), {"role": "assistant", "content": example.answer}]
             stream.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
 

@@ -13,15 +13,22 @@ FOLDER = Path(__file__).parent / "recipes"
 
 
 class DataPlan(Frozen):
-    """How many examples of each kind; `phrasings` is per policy section."""
+    """How many examples of each kind.
+
+    `recitals`, `openings` and `texts` are per policy section: its questions answered from the weights; further ones of
+    which only the opening of the answer is learnt, which names the section; and questions answered over its text.
+    """
 
     facts: int = Field(default=700, ge=0)
     several_fields: int = Field(default=160, ge=0)
     stock: int = Field(default=200, ge=0)
     compare: int = Field(default=90, ge=0)
     unknown: int = Field(default=160, ge=0)
+    partly_known: int = Field(default=60, ge=0)
     not_sold: int = Field(default=60, ge=0)
-    phrasings: int = Field(default=24, ge=0)
+    recitals: int = Field(default=12, ge=0)
+    openings: int = Field(default=12, ge=0)
+    texts: int = Field(default=3, ge=0)
 
 
 class LoraOptions(Frozen):
@@ -48,7 +55,7 @@ class Recipe(Frozen):
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     epochs: float = Field(default=1, gt=0)
     batch_size: int = Field(default=8, ge=1)
-    micro_batch: int = Field(default=4, ge=1)
+    micro_tokens: int = Field(default=1600, ge=64)
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     checkpoint_every: int = Field(default=60, ge=1)

@@ -31,13 +31,12 @@ from transformers import (
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from finetune.examples import TrainingExample
+from finetune.examples import ANSWER_END, TrainingExample
 from finetune.recipe import Recipe
 from shopbot.chat_models.transformers import no_progress_bars
 from shopbot.errors import ConfigError
 
 Progress = Callable[[str, int, int], None]
-ANSWER_END = "<|im_end|>"
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ def train(
     rows = [_tokenised(example, tokenizer) for example in examples]
     kept = [row for row in rows if len(row["input_ids"]) <= recipe.max_tokens]
     training, validation = _split(kept, recipe)
+    AnswerTrainer.micro_tokens = recipe.micro_tokens
     trainer = AnswerTrainer(
         model=_with_adapter(base, recipe),
         args=_arguments(recipe, folder),
@@ -87,7 +87,21 @@ def train(
 
 
 class AnswerTrainer(SFTTrainer):
-    """trl's trainer with the loss on answer tokens alone, and logits of nothing else."""
+    """trl's trainer with the loss on answer tokens alone, logits of nothing else, and long batches in parts."""
+
+    micro_tokens = 1600
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        """Halve a batch until its part fits `micro_tokens`, padding included: that is what memory follows."""
+        size = inputs["input_ids"].shape[0]
+        if size == 1 or inputs["input_ids"].numel() <= self.micro_tokens or num_items_in_batch is None:
+            loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)  # type: ignore[no-untyped-call]
+            return loss
+        parts = (
+            {key: value[place] for key, value in inputs.items()} for place in (slice(size // 2), slice(size // 2, size))
+        )
+        losses = [self.training_step(model, part, num_items_in_batch) for part in parts]
+        return losses[0] + losses[1]
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -110,7 +124,7 @@ def _tokenised(example: TrainingExample, tokenizer: Any) -> dict[str, list[int]]
     prompt = tokenizer.apply_chat_template(
         [message.model_dump() for message in example.prompt], add_generation_prompt=True, return_dict=False
     )
-    answer = tokenizer(example.answer + ANSWER_END, add_special_tokens=False).input_ids
+    answer = tokenizer(example.answer + ("" if example.is_opening else ANSWER_END), add_special_tokens=False).input_ids
     return {"input_ids": prompt + answer, "completion_mask": [0] * len(prompt) + [1] * len(answer)}
 
 
@@ -122,7 +136,7 @@ def _split(rows: list[dict[str, Any]], recipe: Recipe) -> tuple[list[dict[str, A
 
 def _with_adapter(base: Path, recipe: Recipe) -> Any:
     with no_progress_bars():
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="eager")
     targets = recipe.lora.target_modules
     options = LoraConfig(
         r=recipe.lora.r,
@@ -135,16 +149,14 @@ def _with_adapter(base: Path, recipe: Recipe) -> Any:
 
 
 def _arguments(recipe: Recipe, folder: Path) -> SFTConfig:
-    micro = min(recipe.micro_batch, recipe.batch_size)
     return SFTConfig(
         output_dir=str(folder),
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=not torch.cuda.is_available(),
         bf16=False,  # precision is set in the loss
-        per_device_train_batch_size=micro,
-        per_device_eval_batch_size=micro,
-        gradient_accumulation_steps=max(1, recipe.batch_size // micro),
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=max(1, recipe.batch_size // 2),
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from graph.lexicon import ASKING_WORDS, nearest_word
+from shopbot.cards import Asked
 from shopbot.claims import options_named
 from shopbot.language import STOPWORDS, content_stems, numbers, stem, words
+from shopbot.references import field_name
 from shopbot.statements import SPOKEN, Source, Statement
 
 COLORS = frozenset("black white red blue green yellow orange purple pink brown grey gray navy teal beige olive".split())
@@ -27,6 +30,40 @@ _OTHER_RATING = re.compile(r"(\w+) (?:rating|rated)\b")
 _LETTER_SIZES = re.compile(r"\b(?:x{1,3}[sl]|lengths?)\b")
 _PRICE_PHRASE = re.compile(r"\b(how much|go(es)? for|set (me|us) back|dough|bucks)\b")
 _RANGE = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a question asks of one record: the statements that answer it, and the words that none of them covers."""
+
+    statements: tuple[Statement, ...]
+    unanswered: tuple[str, ...]
+
+    def asked(self, question: str) -> Asked:
+        """The same as a tuned model's card has it: names of fields, and words as the customer typed them."""
+        fields = tuple(dict.fromkeys(field_name(statement.field) for statement in self.statements))
+        return Asked(fields, tuple(unanswered_words(question, self.unanswered)))
+
+
+def read_question(question: str, sources: Sequence[Source], unknown: Sequence[str]) -> dict[int, Reading]:
+    """What the question asks of each record, by number; `unknown` are its words that stand in no record at all."""
+    readings = {}
+    for source in sources:
+        statements, unanswered = requested(_without_others(question, sources, source), source, unknown)
+        readings[source.number] = Reading(tuple(statements), tuple(unanswered))
+    return readings
+
+
+def _without_others(question: str, sources: Sequence[Source], source: Source) -> str:
+    """The question without the names of the other products in it, so that they do not count as unanswered words."""
+    others = {word for other in sources if other.id != source.id for word in words(other.title)}
+    return " ".join(word for word in question.split() if not set(words(word)) & others)
+
+
+def unanswered_words(question: str, stems_wanted: Sequence[str]) -> list[str]:
+    """The customer's own words behind the stems, so that the reply can repeat them."""
+    by_stem = {content[0]: word for word in words(question) if (content := content_stems(word))}
+    return [by_stem.get(stemmed, stemmed) for stemmed in stems_wanted]
 
 
 def requested(question: str, source: Source, unknown: Sequence[str] | None = None) -> tuple[list[Statement], list[str]]:

@@ -7,23 +7,23 @@ from dataclasses import replace
 
 from graph.asks import options_asked
 from graph.deps import Turn
-from graph.find import HINTS, section_points
+from graph.find import section_points
 from graph.frames import Setting, check_frame
 from graph.pen import Pen
 from graph.state import Account, Lead, Point, State
 from graph.turn import Sentence
 from graph.verify import Check, Finding, check, speaks_for
+from shopbot.cards import cards_of
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Timings
 from shopbot.language import completed_sentences, split_sentences, without_citations, words
 from shopbot.prompts import RolePrompt
 from shopbot.references import field_name, references
+from shopbot.sections import alike
 from shopbot.statements import Source, policy_source
-from shopbot.types import Hit
 
-# Where the model named another section than retrieval's first, retrieval was right in all of 4 cases of the evaluation,
-# and ahead by .18 or more; of 34 questions it found the right one first for 30, the model named it for 25.
-ALIKE_SCORE = 0.1
+# Texts of sections that are laid before the model where its memory failed.
+MOST_TEXTS = 2
 _NAMED_SECTION = re.compile(r"^\s*\[([a-z0-9-]+\.[a-z0-9-]+)\]\s*")
 _NAMED_RECORD = re.compile(r"^\s*\[(\d{1,2})\]\s*")
 _STEP_NUMBER = re.compile(r"\d+\.")  # the application numbers the steps itself
@@ -49,7 +49,9 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
     config = turn.deps.shop.config
     setting = Setting(sources, turn.lexicon, config.locale, options)
     previous: Source | None = None
-    for sentence in _sentences(_stream(turn.prompt(state["route"]), as_cards(state["sources"]), state, turn)):
+    told = cards_of(state["question"], state["sources"], state["asked"], turn.deps.embedder)
+    cards = as_cards(state["sources"], told)
+    for sentence in _sentences(_stream(turn.prompt(state["route"]), cards, state, turn)):
         if _is_courtesy(sentence, turn):
             pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
             continue
@@ -71,9 +73,8 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
     """A policy from the model's weights, hinted at by section ids; where that fails, over the section's text."""
     if any(point.statement.field == "row" for point in state["points"]):
         return state["points"]  # rows of a chart are looked up; nobody learns them by heart
-    hints = state["sections"][:HINTS]
-    fitting = [hit.id for hit in hints if hits_alike(hint=hit, best=hints[0])]
-    sources = {section: policy_source(1, turn.version.policies[section]) for section in fitting}
+    hints = alike(state["sections"])
+    sources = {hit.id: policy_source(1, turn.version.policies[hit.id]) for hit in hints}
     pieces = _stream(turn.prompt(state["route"]), as_sections(hit.id for hit in hints), state, turn)
     points = _recite(pieces, _NAMED_SECTION, sources, state, turn, pen)
     if points is None:
@@ -82,16 +83,12 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
     return state["points"] if points is None else points
 
 
-def hits_alike(hint: Hit, best: Hit) -> bool:
-    """Whether a section fits the question about as well as the best one: only such a one may be recited."""
-    return best.score - hint.score <= ALIKE_SCORE
-
-
 def draft_from_text(state: State, turn: Turn, pen: Pen) -> list[Point] | None:
-    """The same over the text of the section that was found first."""
-    source = state["points"][0].source
-    pieces = _stream(turn.prompt("policy_text"), as_cards([source]), state, turn)
-    return _recite(pieces, _NAMED_RECORD, {"1": source}, state, turn, pen)
+    """The same over the texts of the sections that may be meant."""
+    sections = [turn.version.policies[hit.id] for hit in alike(state["sections"])[:MOST_TEXTS]]
+    sources = [policy_source(number, section) for number, section in enumerate(sections, start=1)]
+    pieces = _stream(turn.prompt("policy_text"), as_cards(sources), state, turn)
+    return _recite(pieces, _NAMED_RECORD, {str(source.number): source for source in sources}, state, turn, pen)
 
 
 def _recite(

@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graph.asks import FACT_WORDS, fitting_rows, requested
+from graph.asks import FACT_WORDS, fitting_rows, read_question, unanswered_words
 from graph.deps import Turn
 from graph.lexicon import ASKING
 from graph.state import Lead, Point
 from graph.turn import Message
+from shopbot.cards import Asked
 from shopbot.embedding import Vectors
 from shopbot.errors import InputError
 from shopbot.language import canonical_number, content_stems, joined, stem, words
@@ -24,8 +25,6 @@ POLICY_COSINE_FLOOR = 0.45
 # Below this cosine the nearest products are not worth showing even as "the closest".
 PRODUCT_COSINE_FLOOR = 0.3
 SUGGESTIONS = 3
-# Policy sections that are looked at for a question; a tuned model gets their ids as hints.
-HINTS = 3
 # What is shown as the closest to a thing that the shop does not have is at least this near, or shares its kind.
 CLOSE_COSINE = 0.4
 STATEMENTS_IN_A_COMPARISON = 2
@@ -48,11 +47,12 @@ _POINTING = frozenset(["it", "its", "it's", "this", "that", "they", "them", "the
 
 @dataclass(frozen=True)
 class Findings:
-    """What retrieval found: points to make, words to lead with, the records asked about, and whether it is a list."""
+    """What retrieval found: points to make, words to lead with, the records asked about, and what is asked of each."""
 
     points: list[Point] = field(default_factory=list)
     lead: list[Lead] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    asked: dict[int, Asked] = field(default_factory=dict)
     as_list: bool = False
 
 
@@ -111,29 +111,18 @@ def find_products(question: str, vector: Vectors, focus: Sequence[Sequence[str]]
 def _about(product_ids: Sequence[str], question: str, turn: Turn) -> Findings:
     points: list[Point] = []
     lead: list[Lead] = []
-    unknown = turn.lexicon.unknown_words(question)
     sources = product_sources(product_ids, turn)
+    readings = read_question(question, sources, turn.lexicon.unknown_words(question))
     for source in sources:
-        statements, unanswered = requested(_without_others(question, product_ids, source, turn), source, unknown)
-        most = len(statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
-        points += [Point(source, statement) for statement in statements[:most]]
-        if unanswered:
-            missing = quoted(unanswered_words(question, unanswered))
+        reading = readings[source.number]
+        most = len(reading.statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
+        points += [Point(source, statement) for statement in reading.statements[:most]]
+        if reading.unanswered:
+            missing = quoted(unanswered_words(question, reading.unanswered))
             text = turn.phrase("unknown_attribute", product=source.title, words=missing)
-            lead.append(Lead(text, tuple(unanswered)))
-    return Findings(points, lead, sources, as_list=len(product_ids) > 1)
-
-
-def _without_others(question: str, product_ids: Sequence[str], source: Source, turn: Turn) -> str:
-    """The question without the names of the other products in it, so that they do not count as unanswered words."""
-    others = {word for other in product_ids if other != source.id for word in words(turn.version.products[other].title)}
-    return " ".join(word for word in question.split() if not set(words(word)) & others)
-
-
-def unanswered_words(question: str, stems_wanted: Sequence[str]) -> list[str]:
-    """The customer's own words behind the stems, so that the reply can repeat them."""
-    by_stem = {content[0]: word for word in words(question) if (content := content_stems(word))}
-    return [by_stem.get(stemmed, stemmed) for stemmed in stems_wanted]
+            lead.append(Lead(text, reading.unanswered))
+    asked = {number: reading.asked(question) for number, reading in readings.items()}
+    return Findings(points, lead, sources, asked, as_list=len(product_ids) > 1)
 
 
 def quoted(said: Sequence[str]) -> str:

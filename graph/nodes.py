@@ -7,7 +7,6 @@ from langgraph.runtime import Runtime
 
 from graph.deps import Turn
 from graph.find import (
-    HINTS,
     Findings,
     asks_of_nothing,
     find_policies,
@@ -20,8 +19,9 @@ from graph.pen import Pen
 from graph.routing import NEAR_SECTION_COSINE, Route
 from graph.state import Account, Lead, State
 from graph.turn import Message, Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
-from shopbot.language import latin_share
+from shopbot.language import latin_share, without_sign_off
 from shopbot.search import search_policies
+from shopbot.sections import HINTS
 
 # A text with fewer Latin letters than this among its letters is in a language that the shop can't help in yet.
 LATIN_SHARE_FLOOR = 0.5
@@ -50,7 +50,7 @@ def guard(state: State, runtime: Runtime[Turn]) -> State:
     refusal = _refusal(question, turn)
     if refusal:
         Pen(state["account"], runtime.stream_writer).show(Sentence(text=refusal, author="shop"))
-    return {"question": question, "refused": refusal is not None, "route": Route.OTHER}
+    return {"question": without_sign_off(question), "refused": refusal is not None, "route": Route.OTHER}
 
 
 def _refusal(question: str, turn: Turn) -> str | None:
@@ -114,6 +114,7 @@ def _found(findings: Findings, started: float, state: State, runtime: Runtime[Tu
         "points": findings.points,
         "lead": lead,
         "sources": findings.sources,
+        "asked": findings.asked,
         "as_list": findings.as_list,
         "account": account,
     }

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from graph.routing import Route
 from graph.turn import Citation, Sentence, TurnRequest, TurnResult
+from shopbot.cards import Asked
 from shopbot.statements import Source, Statement
 from shopbot.types import Hit
 
@@ -65,7 +66,8 @@ class Account:
 class State(TypedDict, total=False):
     """`points` are what the answer must say, `lead` what is said before them in the shop's words.
 
-    `sources` are the records that the question is about, whole; the points may be of them or of others.
+    `sources` are the records that the question is about, whole; the points may be of them or of others;
+    `asked` is what is asked of each.
     """
 
     request: TurnRequest
@@ -78,6 +80,7 @@ class State(TypedDict, total=False):
     refused: bool
     lead: list[Lead]
     sources: list[Source]
+    asked: dict[int, Asked]
     points: list[Point]
     as_list: bool
     result: TurnResult

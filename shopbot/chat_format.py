@@ -6,20 +6,19 @@ answers worse for no visible reason. Raise the version with every change of the 
 What a question is answered from is rendered in one of three ways, chosen by the prompt's `layout`:
 
     facts      single statements, numbered by their record: what a model that was not tuned copies from
-    cards      whole records: products by the names of their fields, because a tuned model refers to values
+    cards      products by the names of the fields that are asked for, because a tuned model refers to values; sections
     sections   the ids of policy sections alone: a tuned model knows their text
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from shopbot.cards import Card, card_head, told_text
 from shopbot.prompts import Example, RolePrompt
-from shopbot.references import field_names
 from shopbot.statements import Source
 
-CHAT_FORMAT_VERSION = 2
-_TOLD_LINES = 3
+CHAT_FORMAT_VERSION = 3
 
 
 def to_messages(prompt: RolePrompt, context: str, question: str, **variables: str) -> list[BaseMessage]:
@@ -39,12 +38,9 @@ def as_facts(facts: Iterable[tuple[int, str]]) -> str:
     return "Facts:\n" + "\n".join(f"[{number}] {_one_line(text)}" for number, text in facts)
 
 
-def as_cards(sources: Sequence[Source]) -> str:
-    """Render records as cards: a product's field names, because answers refer to values; the text of a section.
-
-    A product that stands alone also tells its features, which customers ask about without naming the field.
-    """
-    return "Records:\n" + ("\n".join(_card(source, len(sources) == 1) for source in sources) or "none")
+def as_cards(sources: Sequence[Source], cards: Mapping[int, Card] | None = None) -> str:
+    """Render records as cards: of a product what `cards` has for its number; the text of a section."""
+    return "Records:\n" + ("\n".join(_card(s, (cards or {}).get(s.number, Card())) for s in sources) or "none")
 
 
 def as_sections(section_ids: Iterable[str]) -> str:
@@ -52,15 +48,11 @@ def as_sections(section_ids: Iterable[str]) -> str:
     return f"Sections: {', '.join(section_ids) or 'any'}"
 
 
-def _card(source: Source, is_alone: bool) -> str:
+def _card(source: Source, card: Card) -> str:
     title = f"[{source.number}] {_one_line(source.title)}"
     if source.product is None:
         return "\n".join([title, *(_one_line(statement.text) for statement in source.statements)])
-    card = f"{title}: {', '.join(field_names(source))}"
-    if not is_alone:
-        return card
-    told = source.of("features") or source.of("description")
-    return "\n".join([card, *(f"{s.field}: {_one_line(s.value or s.text)}" for s in told[:_TOLD_LINES])])
+    return "\n".join([f"{title}: {_one_line(card_head(source, card))}", *(_one_line(told_text(s)) for s in card.lines)])
 
 
 def _exchange(example: Example) -> Iterable[BaseMessage]:

@@ -84,13 +84,16 @@ class FolderEmbedder:
         return np.asarray(encoded, dtype=np.float32)
 
 
-class QueryCache:
-    """Remembers the vectors of single texts: a turn, its retry and the same question asked again embed once.
+class VectorCache:
+    """Remembers the vectors of short calls: a question asked again, and the lines of a record, are embedded once.
 
-    Only calls with one text are remembered; the array is read-only, because callers share it.
+    Calls with more than MOST_CACHED texts pass through. Arrays of single texts are read-only, because callers share
+    them.
     """
 
-    def __init__(self, embedder: Embedder, size: int = 512) -> None:
+    MOST_CACHED = 64
+
+    def __init__(self, embedder: Embedder, size: int = 4096) -> None:
         self._embedder = embedder
         self._size = size
         self._known: OrderedDict[str, Vectors] = OrderedDict()
@@ -109,37 +112,42 @@ class QueryCache:
         return self._embedder.dimension
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        if len(texts) != 1:
+        if not 0 < len(texts) <= self.MOST_CACHED:
             return self._embedder.embed(texts, progress)
-        found = self._recall(texts[0])
-        return self._remember(texts[0], self._embedder.embed(texts, progress)) if found is None else found
+        found = self._recall(texts)
+        missing = list(dict.fromkeys(text for text in texts if text not in found))
+        if missing:
+            found |= self._remember(missing, self._embedder.embed(missing, progress))
+        return found[texts[0]] if len(texts) == 1 else np.concatenate([found[text] for text in texts])
 
-    def _recall(self, text: str) -> Vectors | None:
+    def _recall(self, texts: Sequence[str]) -> dict[str, Vectors]:
         with self._lock:
-            if text in self._known:
+            found = {text: self._known[text] for text in texts if text in self._known}
+            for text in found:
                 self._known.move_to_end(text)
-            return self._known.get(text)
+            return found
 
-    def _remember(self, text: str, vectors: Vectors) -> Vectors:
+    def _remember(self, texts: Sequence[str], vectors: Vectors) -> dict[str, Vectors]:
         vectors.setflags(write=False)
+        fresh = {text: vectors[place : place + 1] for place, text in enumerate(texts)}
         with self._lock:
-            self._known[text] = vectors
-            if len(self._known) > self._size:
+            self._known |= fresh
+            while len(self._known) > self._size:
                 self._known.popitem(last=False)
-        return vectors
+        return fresh
 
 
 def load_embedder(name: str) -> Embedder:
-    """Load the packaged embedder ("minilm") or a sentence-transformers folder, with a query cache.
+    """Load the packaged embedder ("minilm") or a sentence-transformers folder, with a cache.
 
     Raises ConfigError if the folder is none, ModelError if the packaged weights are missing or wrong.
     """
     if name == PACKAGED:
-        return QueryCache(FolderEmbedder(locate(EMBEDDER).parent, PACKAGED))
+        return VectorCache(FolderEmbedder(locate(EMBEDDER).parent, PACKAGED))
     folder = Path(name).expanduser()
     if not (folder / "config.json").is_file():
         raise ConfigError(f"embedder={name!r}: neither '{PACKAGED}' nor a sentence-transformers folder")
-    return QueryCache(FolderEmbedder(folder, folder.resolve().name))
+    return VectorCache(FolderEmbedder(folder, folder.resolve().name))
 
 
 def weights_revision(folder: Path) -> str:

@@ -15,6 +15,12 @@ _CITATION = re.compile(r"\s*\[(\d{1,3})\]")
 # "$349.00" or "e.g." is followed by no space or by a lower-case letter and does not end one.
 _SENTENCE_END = re.compile(r"(?<![ap]\.m\.)(?<=[.!?])[\"')]*\s+(?=[A-Z0-9\"'*\-•]|!\[)|\n+")
 
+# How a message ends that is signed like a letter: "Thanks, Jamal Washington".
+_SIGN_OFF = re.compile(
+    r"[\s,.!?]+(?i:(?:many |with )?(?:thanks|thank you|thx|cheers|regards|sincerely|greetings|yours)"
+    r"(?: a lot| so much| in advance| truly| sincerely)?|(?:kind|best|warm)(?:est)? (?:regards|wishes))"
+    r"[\s,.!-]*(?:[A-Z][\w'’-]*\.?\s*){1,3}$"
+)
 _STRAY_CITATION = re.compile(r"([.!?])\s*((?:\[\d{1,3}\]\s*)+)\.?")
 
 _stemmer = Stemmer.Stemmer("english")
@@ -141,3 +147,12 @@ def latin_share(text: str) -> float:
     if not letters:
         return 1.0
     return sum("LATIN" in unicodedata.name(character, "") for character in letters) / len(letters)
+
+
+def without_sign_off(text: str) -> str:
+    """Return a message without the name that it is signed with, which is nothing that its writer asks about."""
+    found = _SIGN_OFF.search(text)
+    if found is None or not words(text[: found.start()]):
+        return text
+    mark = found[0].lstrip()[:1]
+    return text[: found.start()] + (mark if mark in ".!?" else "")

@@ -16,6 +16,8 @@ from shopbot.statements import Source, is_sayable
 from shopbot.types import Product, ProductFacts, Variant
 
 REFERENCE = re.compile(r"\{(\d{1,2})\.([a-z][a-z_]*)(?::([^{}\n]{1,60}))?\}")
+LIVE_NAMES = ("price", "stock", "sizes", "colors")
+"""Fields of every product: live facts, and what its variants are made in."""
 _NAME = re.compile(r"[a-z][a-z_]*")
 _MOST_EXCEPTIONS = 4
 
@@ -49,7 +51,7 @@ def field_names(source: Source) -> list[str]:
     product = source.product
     assert product is not None
     has = {"sizes": any(v.size for v in product.variants), "colors": any(v.color for v in product.variants)}
-    live = [field for field in ("price", "stock", "sizes", "colors") if has.get(field, True)]
+    live = [field for field in LIVE_NAMES if has.get(field, True)]
     told = dict.fromkeys(field_name(s.field) for s in source.statements if s.value)
     return [*live, *(name for name in told if _NAME.fullmatch(name) and name not in ("sizes", "colors"))]
 

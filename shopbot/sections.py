@@ -20,6 +20,16 @@ KEYWORD_SHARE = 0.15
 # 89 % (3.7 lines), 7 and 5 in 99 % (6.1 lines).
 WHOLE_SECTION_LINES = 6
 NEAREST_LINES = 4
+# Sections whose scores are this near to the best one's are candidates; retrieval is sure of a section without rivals.
+# Of 178 development questions 77 % have one candidate; the right section is among the candidates of 96 %.
+ALIKE_SCORE = 0.1
+# Sections that are looked at for a question; a tuned model gets the ids of those that are alike as hints.
+HINTS = 3
+
+
+def alike(hits: Sequence[Hit]) -> list[Hit]:
+    """Those of the hits, best first, that fit the question about as well as the first one."""
+    return [hit for hit in hits if hits[0].score - hit.score <= ALIKE_SCORE]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from app.wiring import check_tuned
-from evals.cases import read_cases
+from evals.cases import SETS, read_cases
+from finetune.examples import ChatMessage
 from graph.turn import TurnResult
 from shopbot.adapters import CARD, open_adapter
 from shopbot.chat_models import ServedModel, build_served_model, warm_up
 from shopbot.chat_models.convert import dequantised_folder
 from shopbot.errors import ModelError
-from shopbot.model_files import BASE_MODEL
+from shopbot.model_files import BASE_MODEL, locate
 from shopbot.settings import REPOSITORY, Settings
 from tests.fakes import ScriptedChatModel, served
 
@@ -47,7 +48,7 @@ def test_the_adapter_is_small_and_fits_its_card() -> None:
     assert sum(path.stat().st_size for path in ADAPTER.glob("adapter_model.*")) <= MOST_BYTES
     card = open_adapter(ADAPTER, BASE_MODEL.sha256).card
     assert card.shop == "Cairn Outfitters"
-    held_apart = {case.product for case in read_cases() if case.product}
+    held_apart = {case.product for name in SETS for case in read_cases(name) if case.product}
     assert held_apart.isdisjoint(card.model_dump_json().split('"'))
 
 
@@ -77,7 +78,7 @@ def test_merging_changes_no_token(cache: Path) -> None:
     whole = merged(load(folder, dtype=torch.float32), ADAPTER).eval()
     beside = PeftModel.from_pretrained(load(folder, dtype=torch.float32), ADAPTER).eval()
     same = total = 0
-    for case in read_cases(slices=("facts",))[:6]:
+    for case in read_cases("development", ("facts",))[:6]:
         ids = tokenizer.apply_chat_template(
             [{"role": "user", "content": f"Question: {case.question}"}],
             add_generation_prompt=True, return_tensors="pt", return_dict=True,
@@ -130,6 +131,40 @@ def test_a_server_refuses_an_adapter_that_was_altered(tmp_path: Path) -> None:
     (copy / CARD).write_text(json.dumps(card | {"weights_sha256": "0" * 64}), encoding="utf-8")
     with pytest.raises(ModelError, match="its card says"):
         open_adapter(copy)
+
+
+# ---------------------------------------------------------------- for other servers
+
+TRIALS = [(ChatMessage(role="user", content=f"Question: {question}"),) for question in ("How heavy?", "How long?")]
+
+
+def exported(cache: Path, target: Path) -> list[Path]:
+    from finetune.export import export
+
+    adapter = open_adapter(ADAPTER, BASE_MODEL.sha256)
+    return export(adapter, locate(BASE_MODEL), dequantised_folder(cache), target, TRIALS, lambda *_: None)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_the_shipped_adapter_is_exported_in_every_form_and_nothing_is_left_unfinished(
+    cache: Path, tmp_path: Path
+) -> None:
+    gguf, modelfile, safetensors = exported(cache, tmp_path / "export")
+    assert {path.name for path in (tmp_path / "export").iterdir()} == {gguf.name, "Modelfile", "safetensors"}
+    with gguf.open("rb") as stream:
+        assert stream.read(4) == b"GGUF"
+    assert modelfile.read_text(encoding="utf-8").startswith(f"FROM ./{gguf.name}\n")
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in safetensors.iterdir()}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_an_export_that_answers_unlike_the_adapter_is_refused_and_not_left_behind(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finetune.export.token_agreement", lambda *_: 0.5)
+    with pytest.raises(ModelError, match=r"only 50\.0% of the merged model's tokens"):
+        exported(cache, tmp_path / "export")
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------- what a tuned model may not do

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.cases import FOLDER, SLICES, UNANSWERED, Case, read_cases
+from evals.cases import FOLDER, SETS, SLICES, UNANSWERED, Case, read_cases, read_folder
 from evals.metrics import says
 from finetune.material import read_material
 from shopbot.errors import ConfigError
@@ -17,29 +17,40 @@ from tests.unit.test_verify_catalog import SHOP, catalog
 
 TRAINING = SHOP.folder / "training"
 SECTIONS = {section.id: section for section in SHOP.policies}
+GROUPED = ("paraphrase", "bias")
 
 
 @cache
 def cases() -> tuple[Case, ...]:
-    return tuple(read_cases())
+    """Both sets together: what is asked of a case is asked of all."""
+    return tuple(case for name in SETS for case in read_cases(name))
 
 
 def normal(question: str) -> str:
     return " ".join(words(question))
 
 
-def test_there_are_cases_of_every_slice_and_at_least_300() -> None:
-    counts = Counter(case.slice for case in cases())
-    assert set(counts) == set(SLICES)
+@pytest.mark.parametrize(("name", "slices"), [("development", set(SLICES)), ("test", set(SLICES) - set(GROUPED))])
+def test_a_set_has_cases_of_its_slices_and_at_least_300(name: str, slices: set[str]) -> None:
+    counts = Counter(case.slice for case in read_cases(name))
+    assert set(counts) == slices
     assert sum(counts.values()) >= 300
 
 
-def test_ids_are_unique() -> None:
+def test_ids_are_unique_over_both_sets() -> None:
     assert [key for key, count in Counter(case.id for case in cases()).items() if count > 1] == []
 
 
 def test_a_case_stands_in_the_file_of_its_slice() -> None:
-    assert [case.id for name in SLICES for case in read_cases(slices=(name,)) if case.slice != name] == []
+    read = [(name, case) for kept in SETS for name in SLICES for case in read_cases(kept, (name,))]
+    assert [case.id for name, case in read if case.slice != name] == []
+
+
+def test_no_case_of_one_set_is_a_case_of_the_other() -> None:
+    """Of the development set the code has learnt: the same conversation again would test nothing."""
+    development, test = ({tuple(normal(m.content) for m in case.messages): case.id for case in read_cases(name)}
+                         for name in SETS)  # fmt: skip
+    assert [(development[said], test[said]) for said in development.keys() & test.keys()] == []
 
 
 # ---------------------------------------------------------------- kept apart
@@ -62,6 +73,7 @@ def test_no_case_asks_what_the_patterns_of_training_ask() -> None:
     """Of those that name no product; with its name a question is another one, products being kept apart."""
     patterns = read_material(SHOP.folder).patterns
     asks = [*(item.ask for item in patterns.not_sold), *(item.ask for item in patterns.unknown)]
+    asks += [follow_up for field in patterns.fields.values() for follow_up in field.follow_ups]
     asked = {normal(ask) for ask in asks if "{name}" not in ask}
     assert len(asked) > 20
     assert [(case.id, case.question) for case in cases() if normal(case.question) in asked] == []
@@ -144,13 +156,18 @@ def test_a_product_case_is_answered_by_the_records_own_statements() -> None:
 
 def test_a_conversation_ends_with_the_customer() -> None:
     assert [case.id for case in cases() if case.messages[-1].role != "user" or not case.question.strip()] == []
-    assert [case.id for case in read_cases(slices=("multi_turn",)) if len(case.messages) < 3] == []
+    assert [case.id for case in cases() if case.slice == "multi_turn" and len(case.messages) < 3] == []
 
 
-@pytest.mark.parametrize("name", ["paraphrase", "bias"])
+def test_only_cases_of_two_slices_of_the_development_set_stand_in_groups() -> None:
+    grouped = {(name, case.slice) for name in SETS for case in read_cases(name) if case.group or case.variant}
+    assert grouped == {("development", name) for name in GROUPED}
+
+
+@pytest.mark.parametrize("name", GROUPED)
 def test_the_cases_of_a_group_ask_the_same_in_other_words(name: str) -> None:
     groups = defaultdict(list)
-    for case in read_cases(slices=(name,)):
+    for case in read_cases("development", (name,)):
         assert case.group, case.id
         groups[case.group].append(case)
     for group, members in groups.items():
@@ -169,11 +186,24 @@ def test_a_wrong_case_is_named_by_file_and_line(tmp_path: Path, line: str) -> No
     good = json.dumps({"id": "a", "slice": "facts", "messages": [{"role": "user", "content": "Hi"}]})
     (tmp_path / "facts.jsonl").write_text(f"{good}\n{line}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"facts\.jsonl, line 2"):
-        read_cases(tmp_path, ("facts",))
+        read_folder(tmp_path, ("facts",))
 
 
-def test_cases_are_read_in_the_order_of_slices_and_lines() -> None:
-    first, second = read_cases(slices=("policy",)), read_cases(slices=("facts",))
-    assert read_cases(slices=("policy", "facts")) == [*first, *second]
-    lines = (FOLDER / "policy.jsonl").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", SETS)
+def test_cases_are_read_in_the_order_of_slices_and_lines(name: str) -> None:
+    first, second = read_cases(name, ("policy",)), read_cases(name, ("facts",))
+    assert read_cases(name, ("policy", "facts")) == [*first, *second]
+    lines = (FOLDER / name / "policy.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["id"] for line in lines] == [case.id for case in first]
+
+
+def test_a_slice_that_a_set_has_not_is_left_out(tmp_path: Path) -> None:
+    good = json.dumps({"id": "a", "slice": "facts", "messages": [{"role": "user", "content": "Hi"}]})
+    (tmp_path / "facts.jsonl").write_text(good, encoding="utf-8")
+    assert [case.id for case in read_folder(tmp_path)] == ["a"]
+    assert read_folder(tmp_path, ("bias",)) == []
+
+
+def test_a_set_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="development, test"):
+        read_cases("staging")

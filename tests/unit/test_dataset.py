@@ -1,7 +1,9 @@
 """What the training set of a shop teaches: values are referred to, policies recited, hints not always right."""
 
+import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -9,30 +11,52 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rapidfuzz import fuzz
 
-from evals.cases import read_cases
-from finetune.dataset import HINTS, WITHOUT_HINTS_EVERY, Builder, _with_answer, citation_first, is_silent
+from evals.cases import SETS, read_cases
+from finetune.dataset import (
+    FOLLOW_UPS_EVERY,
+    HINTS,
+    MISTYPED_SHARE,
+    WITHOUT_HINTS_EVERY,
+    Builder,
+    _held_out_rankings,
+    _with_answer,
+    citation_first,
+    is_silent,
+)
 from finetune.examples import TrainingExample, read_examples, write_examples
 from finetune.material import Conversation, FieldPatterns, Material, NotSold, Patterns, Unknown, read_material
+from finetune.pipeline import _write_chat
 from finetune.recipe import DataPlan
+from shopbot.cards import TOLD, Asked
+from shopbot.embedding import VectorCache
 from shopbot.errors import ConfigError
 from shopbot.language import words
 from shopbot.prompts import RolePrompt, load_prompt
 from shopbot.references import REFERENCE, field_names, references
+from shopbot.sections import alike
 from shopbot.shop import Shop, load_shop
 from shopbot.statements import Source, policy_source, product_source
 from shopbot.types import PolicySection, Product, Variant
-from tests.fakes_data import HashEmbedder, write_shop
+from tests.fakes_data import PRODUCTS, HashEmbedder, write_shop
 from tests.unit.test_verify_catalog import SHOP, catalog
 
-SMALL = DataPlan(facts=300, several_fields=80, stock=80, compare=40, unknown=60, not_sold=20, phrasings=8)
+SMALL = DataPlan(
+    facts=300, several_fields=80, stock=80, compare=40, unknown=60, partly_known=40, not_sold=20, recitals=4, texts=2
+)
 SECTIONS = {section.id: section for section in SHOP.policies}
 HINTED = re.compile(r"^Sections: (.*)$", re.MULTILINE)
-PRODUCT_KINDS = ("product", "several_fields", "stock", "compare", "unknown_attribute", "not_sold")
+PRODUCT_KINDS = ("product", "several_fields", "stock", "compare", "unknown_attribute", "partly_known", "not_sold")
 
 
 def prompts() -> dict[str, RolePrompt]:
     return {role: load_prompt(role, "tuned") for role in ("product", "policy", "policy_text")}
+
+
+def unread(*_: object) -> dict[int, Asked]:
+    """A reader that finds nothing of what is asked."""
+    return {}
 
 
 def nothing(*_: object) -> None:
@@ -41,17 +65,21 @@ def nothing(*_: object) -> None:
 
 @cache
 def training_products() -> tuple[Product, ...]:
-    held = {case.product for case in read_cases()}
+    held = {case.product for name in SETS for case in read_cases(name)}
     return tuple(product for product in catalog()[0].values() if product.id not in held)
+
+
+def policies() -> tuple[PolicySection, ...]:
+    """Those of the sample shop, with only the first eight questions about each."""
+    return tuple(section.model_copy(update={"questions": section.questions[:8]}) for section in SHOP.policies)
 
 
 @cache
 def cairn() -> tuple[TrainingExample, ...]:
-    """A small training set of the sample shop; of the questions about a policy only the first eight."""
-    sections = tuple(section.model_copy(update={"questions": section.questions[:8]}) for section in SHOP.policies)
-    shop = SHOP.model_copy(update={"policies": sections})
-    builder = Builder(shop, training_products(), read_material(SHOP.folder), prompts(), SMALL, seed=7)
-    return tuple(builder.build(HashEmbedder(), nothing))
+    """A small training set of the sample shop."""
+    shop = SHOP.model_copy(update={"policies": policies()})
+    material, embedder = read_material(SHOP.folder), VectorCache(HashEmbedder())
+    return tuple(Builder(shop, training_products(), material, prompts(), SMALL, 7, embedder, unread).build(nothing))
 
 
 def of(*kinds: str) -> list[TrainingExample]:
@@ -96,18 +124,19 @@ size-aprons.chart: ["which apron fits me"]
 """
 
 
-def patterns(*questions: str) -> FieldPatterns:
-    return FieldPatterns(questions=questions, answers=("{name}: {value}.", "The {name} is {value}."))
+def patterns(*questions: str, follow_ups: Sequence[str] = ()) -> FieldPatterns:
+    answers = ("{name}: {value}.", "The {name} is {value}.")
+    return FieldPatterns(questions=questions, follow_ups=tuple(follow_ups), answers=answers)
 
 
 MATERIAL = Material(
     patterns=Patterns(
         fields={
-            "price": patterns("{name} price", "how much is the {name}", "cost of {name}"),
-            "stock": patterns("{name} there?", "got the {name}"),
-            "weight": patterns("{name} weight", "how heavy is {name}"),
-            "lid": patterns("what lid has the {name}"),
-            "spout": patterns("what spout has the {name}"),
+            "price": patterns("{name} price", "how much is the {name}", "cost of {name}", follow_ups=["& its price"]),
+            "stock": patterns("{name} there?", "got the {name}", follow_ups=["& is it there"]),
+            "weight": patterns("{name} weight", "how heavy is {name}", follow_ups=["& its weight", "& heavy"]),
+            "lid": patterns("what lid has the {name}", follow_ups=["& its lid"]),
+            "spout": patterns("what spout has the {name}", follow_ups=["& its spout"]),
             "stock_option": FieldPatterns(
                 questions=("{name} in {option}?",), answers=("In {option}, the {name} is {value}.",)
             ),
@@ -115,12 +144,15 @@ MATERIAL = Material(
         unknown=(
             Unknown(ask="does the {name} have a lid", what="a lid", word="lid"),
             Unknown(ask="can the {name} sing", what="its voice", word="sing"),
+            Unknown(ask="has the {name} a pocket", what="a pocket", word="pocket", kind="cloth"),
         ),
         unknown_answers=("We know nothing of {what} of the {name}. Ask {email}.",),
         not_sold=(NotSold(ask="got surfboards", what="surfboards"), NotSold(ask="kayaks?", what="kayaks")),
         not_sold_answers=("We have no {what}.",),
         compare=("{field} of {first} and {second}",),
         joiners=("{fields} of the {name}",),
+        second_questions=("{first} + {second}", "{first}. {Second}?"),
+        kinds={"cloth": ("Textiles",)},
         field_words={
             "price": ("price", "cost"),
             "weight": ("weight", "heaviness"),
@@ -131,18 +163,31 @@ MATERIAL = Material(
     ),
     conversations=(),
 )
-PLAN = DataPlan(facts=20, several_fields=8, stock=8, compare=6, unknown=6, not_sold=6, phrasings=4)
+PLAN = DataPlan(
+    facts=20, several_fields=8, stock=8, compare=6, unknown=6, partly_known=6, not_sold=6, recitals=2, texts=1
+)
 
 
 @pytest.fixture
 def small_shop(tmp_path: Path) -> Shop:
-    return load_shop(write_shop(tmp_path, **{"policies/questions.yaml": QUESTIONS}))
+    return load_shop(write_shop(tmp_path, PRODUCTS, **{"policies/questions.yaml": QUESTIONS}))
 
 
 def built(shop: Shop, seed: int = 7, wares: Sequence[Product] = WARES, *conversations: Any) -> list[TrainingExample]:
     written = tuple(Conversation.model_validate(item) for item in conversations)
     material = MATERIAL.model_copy(update={"conversations": written})
-    return Builder(shop, wares, material, prompts(), PLAN, seed).build(HashEmbedder(), nothing)
+    return Builder(shop, wares, material, prompts(), PLAN, seed, HashEmbedder(), unread).build(nothing)
+
+
+def built_often(shop: Shop, *kinds: str) -> list[TrainingExample]:
+    """Those of the kinds, of as many seeds as it takes to meet all that can happen."""
+    found = [example for seed in range(12) for example in built(shop, seed) if example.kind in kinds]
+    assert found
+    return found
+
+
+def with_fields(**fields: FieldPatterns) -> Material:
+    return MATERIAL.model_copy(update={"patterns": MATERIAL.patterns.model_copy(update={"fields": fields})})
 
 
 def test_the_same_seed_makes_the_same_examples_in_the_same_order(small_shop: Shop) -> None:
@@ -155,17 +200,22 @@ def test_another_seed_makes_others(small_shop: Shop) -> None:
 
 def test_every_kind_is_made_as_often_as_planned_at_most(small_shop: Shop) -> None:
     """Less often where there is not so much to ask: nothing is asked twice."""
-    kinds = [example.kind for example in built(small_shop)]
+    kinds: list[str] = [example.kind for example in built(small_shop)]
     counts = {kind: kinds.count(kind) for kind in set(kinds)}
-    exact = {"not_sold": 6, "policy_closed": 4 + 3 + 3, "policy_text": 3}  # the size chart is not recited
-    most = {"compare": 6, "product": 20, "several_fields": 8, "stock": 8, "unknown_attribute": 6, **exact}
+    # Of three sections, because the size chart is not recited.
+    exact = {"not_sold": 6, "policy_closed": 2 + 2 + 2, "policy_opening": 2 + 1 + 1, "policy_text": 3}
+    most = {"compare": 6, "product": 20, "several_fields": 8, "stock": 8, "unknown_attribute": 6, "partly_known": 6}
+    most |= exact
     assert set(counts) == set(most)
     assert [kind for kind, count in counts.items() if count > most[kind]] == []
     assert {kind: counts[kind] for kind in exact} == exact
 
 
-def test_no_prompt_is_asked_twice_whatever_its_case_and_punctuation(small_shop: Shop) -> None:
+def test_no_prompt_is_asked_twice_whatever_its_case_and_punctuation(
+    small_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of eight stocks planned: the apron is called by two names and made in two sizes."""
+    monkeypatch.setattr("finetune.dataset.MISTYPED_SHARE", 0)
     examples = built(small_shop)
     asked = [" ".join(words(example.prompt[-1].content)) for example in examples]
     assert len(asked) == len(set(asked))
@@ -185,11 +235,10 @@ def test_a_product_that_is_alone_in_its_category_is_compared_with_nothing(small_
 
 def test_what_has_every_field_of_the_patterns_is_asked_for_unknown_things_only(small_shop: Shop) -> None:
     fields = {name: asked for name, asked in MATERIAL.patterns.fields.items() if name not in ("lid", "spout")}
-    material = MATERIAL.model_copy(update={"patterns": MATERIAL.patterns.model_copy(update={"fields": fields})})
-    examples = Builder(small_shop, WARES, material, prompts(), PLAN, 7).build(HashEmbedder(), nothing)
-    answers = [example.answer for example in examples if example.kind == "unknown_attribute"]
+    builder = Builder(small_shop, WARES, with_fields(**fields), prompts(), PLAN, 7, HashEmbedder(), unread)
+    answers = [example.answer for example in builder.build(nothing) if example.kind == "unknown_attribute"]
     assert answers
-    assert [answer for answer in answers if not re.search(r"of (a lid|its voice) of", answer)] == []
+    assert [answer for answer in answers if not re.search(r"of (a lid|a pocket|its voice) of", answer)] == []
 
 
 def test_kinds_come_mixed(small_shop: Shop) -> None:
@@ -201,9 +250,9 @@ def test_kinds_come_mixed(small_shop: Shop) -> None:
 
 def test_building_tells_its_progress(small_shop: Shop) -> None:
     said: list[tuple[str, int, int]] = []
-    builder = Builder(small_shop, WARES, MATERIAL, prompts(), PLAN, seed=7)
-    builder.build(HashEmbedder(), lambda *step: said.append(step))
-    assert [(number, count) for _, number, count in said] == [(number, 8) for number in range(1, 9)]
+    builder = Builder(small_shop, WARES, MATERIAL, prompts(), PLAN, 7, HashEmbedder(), unread)
+    builder.build(lambda *step: said.append(step))
+    assert [(number, count) for _, number, count in said] == [(number, 9) for number in range(1, 10)]
 
 
 def test_examples_survive_being_written_and_read(small_shop: Shop, tmp_path: Path) -> None:
@@ -222,24 +271,118 @@ def test_a_plural_name_gets_a_plural_verb(small_shop: Shop) -> None:
 
 def test_what_a_record_says_is_not_taught_as_unknown(small_shop: Shop) -> None:
     """The skillet has a lid; whether the others have one is not known, nor of what kind."""
-    unknown = [
-        example for seed in range(12) for example in built(small_shop, seed) if example.kind == "unknown_attribute"
-    ]
     taught = {
         (example.products[0], thing)
-        for example in unknown
+        for example in built_often(small_shop, "unknown_attribute", "partly_known")
         for thing in ("lid", "spout", "voice")
         if f" {thing} " in example.answer
     }
     assert {thing for record, thing in taught if record == "K-2"} == {"spout", "voice"}
     assert {thing for record, thing in taught if record != "K-2"} == {"lid", "spout", "voice"}
     skillet = product_source(1, WARES[1], None, "en")
-    assert [is_silent(skillet, item) for item in MATERIAL.patterns.unknown] == [False, True]
+    assert [is_silent(skillet, item) for item in MATERIAL.patterns.unknown] == [False, True, True]
+
+
+def test_what_is_unknown_of_some_categories_only_is_asked_of_them_alone(small_shop: Shop) -> None:
+    """Nobody asks a pan for its pocket."""
+    examples = built_often(small_shop, "unknown_attribute", "partly_known")
+    asked = {example.products[0] for example in examples if "a pocket" in example.answer}
+    assert asked == {"K-3", "K-4"}
+
+
+def test_what_is_partly_known_tells_one_field_after_what_it_does_not_know(small_shop: Shop) -> None:
+    for example in built_often(small_shop, "partly_known"):
+        unknown, told = example.answer.split("help@harbor.example. ")
+        assert unknown.startswith("We know nothing of "), example.answer
+        assert len(references(told)) == 1, example.answer
+        assert references(unknown) == [], example.answer
+        assert re.search(r" \+ &|\. &", example.question), example.question
+
+
+def test_every_fourth_fact_is_asked_without_a_name(small_shop: Shop) -> None:
+    for example in built_often(small_shop, "product"):
+        number = int(example.id.removeprefix("fact-"))
+        assert example.question.startswith("&") == (number % FOLLOW_UPS_EVERY == 1), example.id
+
+
+def test_of_four_questions_for_several_fields_three_are_questions_one_after_the_other(small_shop: Shop) -> None:
+    """Each with a reference of its own in the answer; the first of them names the product."""
+    for example in built_often(small_shop, "several_fields"):
+        asked = example.question.split("&")
+        is_list = int(example.id.removeprefix("several-")) % 4 == 0
+        assert len(asked) == (1 if is_list else len(references(example.answer))), example.question
+        assert (" of the " in example.question) == is_list, example.question
+
+
+def test_a_second_question_that_begins_a_sentence_begins_with_a_capital_letter(small_shop: Shop) -> None:
+    builder = Builder(small_shop, WARES, MATERIAL, prompts(), PLAN, 7, HashEmbedder(), unread)
+    joined = {builder._joined("how heavy is it?", "its price") for _ in range(50)}
+    assert joined == {"how heavy is it + its price", "how heavy is it. Its price?"}
+
+
+def test_no_question_has_a_placeholder_left_even_where_a_field_has_no_follow_ups(small_shop: Shop) -> None:
+    fields = {name: item.model_copy(update={"follow_ups": ()}) for name, item in MATERIAL.patterns.fields.items()}
+    examples = Builder(small_shop, WARES, with_fields(**fields), prompts(), PLAN, 7, HashEmbedder(), unread).build(
+        nothing
+    )
+    assert [example.question for example in examples if "{" in example.question] == []
+
+
+def test_some_of_the_questions_by_patterns_are_mistyped(small_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not made by patterns is left as people wrote it."""
+    mistyped: list[str] = []
+
+    def marked(text: str, _: random.Random) -> str:
+        mistyped.append(text)
+        return f"~{text}"
+
+    monkeypatch.setattr("finetune.dataset.mistyped", marked)
+    turn = {"user": "price?", "records": ["K-1"], "answer": "The Copper Saucepan costs {1.price}."}
+    written = tuple(
+        Conversation.model_validate({"id": f"C-{n}", "kind": "product", "turns": [turn]}) for n in range(50)
+    )
+    plan, material = PLAN.model_copy(update={"facts": 500}), MATERIAL.model_copy(update={"conversations": written})
+    examples = Builder(small_shop, WARES, material, prompts(), plan, 7, HashEmbedder(), unread).build(nothing)
+    assert len(mistyped) / 530 == pytest.approx(MISTYPED_SHARE, abs=0.04)
+    assert {example.tool for example in examples if "~" in example.question} == {"patterns"}
+
+
+def test_a_mistyped_question_is_the_one_of_the_prompt(small_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finetune.dataset.MISTYPED_SHARE", 1)
+    monkeypatch.setattr("finetune.dataset.mistyped", lambda text, _: f"~{text}")
+    made = [example for example in built(small_shop) if example.tool == "patterns"]
+    assert [example.id for example in made if not example.prompt[-1].content.endswith(f"\nQuestion: {example.question}")
+            or not example.question.startswith("~")] == []  # fmt: skip
+
+
+def test_the_first_questions_of_a_section_get_its_recital_all_others_the_opening(small_shop: Shop) -> None:
+    closed = {example.id: example for example in built(small_shop) if example.role == "policy"}
+    asked: dict[str, list[str]] = {}
+    for section in ("returns.window", "returns.label", "shipping.costs"):
+        of_section = [closed.pop(f"closed-{section}-{number}") for number in range(3 + (section == "returns.window"))]
+        asked[section] = sorted(example.question for example in of_section)
+        kinds = [example.kind for example in of_section]
+        assert kinds == ["policy_closed"] * PLAN.recitals + ["policy_opening"] * (len(kinds) - PLAN.recitals)
+        assert [example.answer for example in of_section if example.is_opening] == [f"[{section}]"] * kinds.count(
+            "policy_opening"
+        )
+    assert closed == {}
+    assert asked == {s.id: sorted(s.questions) for s in small_shop.policies if s.id in asked}
+
+
+def test_a_hosted_tuning_gets_no_unfinished_answers(small_shop: Shop, tmp_path: Path) -> None:
+    examples = built(small_shop)
+    _write_chat(examples, tmp_path / "chat.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "chat.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["messages"][-1]["content"] for line in lines] == [
+        example.answer for example in examples if example.kind != "policy_opening"
+    ]
+    assert len(lines) < len(examples)
 
 
 def test_a_field_that_a_record_has_not_and_does_not_speak_of_is_absent(small_shop: Shop) -> None:
     teapot = ware("K-5", "Clay Teapot", "Pots", description="Its spout pours well.")
-    builder = Builder(small_shop, [*WARES, teapot], MATERIAL, prompts(), PLAN, 7)
+    builder = Builder(small_shop, [*WARES, teapot], MATERIAL, prompts(), PLAN, 7, HashEmbedder(), unread)
     absent = {item.id: [unknown.word for unknown in builder._absent_fields(item)] for item in (*WARES[:2], teapot)}
     assert absent == {"K-1": ["lid", "spout"], "K-2": ["spout"], "K-5": ["lid"]}
 
@@ -299,6 +442,10 @@ def test_every_answer_of_a_fact_refers_to_it_and_only_to_fields_that_its_records
         assert {r.number for r in found} == set(sources), example.id
 
 
+def test_no_question_has_a_placeholder_left() -> None:
+    assert [example.question for example in cairn() if "{" in example.question] == []
+
+
 @pytest.mark.parametrize("kind", ["unknown_attribute", "not_sold"])
 def test_what_is_not_known_or_not_sold_is_referred_to_by_nothing(kind: str) -> None:
     assert [example.id for example in of(kind) if references(example.answer)] == []
@@ -318,7 +465,8 @@ def test_a_stock_refers_to_the_options_of_the_question_as_the_record_writes_them
         made = {option for variant in product.variants for option in (variant.size, variant.color)}
         assert reference.field == "stock", example.id
         assert set(reference.options) <= made, example.id
-        assert [option for option in reference.options if option not in example.question] == [], example.id
+        asked = [fuzz.partial_ratio(option.lower(), example.question.lower()) for option in reference.options]
+        assert min(asked) >= 70, example.id  # mistyped, maybe
         assert 1 <= len(reference.options) <= 2, example.id
 
 
@@ -333,9 +481,34 @@ def test_a_comparison_is_of_two_products_of_one_category_in_the_same_field() -> 
 
 
 def test_what_is_unknown_is_told_with_the_name_and_where_to_ask() -> None:
-    for example in of("unknown_attribute"):
+    for example in of("unknown_attribute", "partly_known"):
         assert catalog()[0][example.products[0]].title in example.answer
         assert SHOP.config.contact.email in example.answer
+
+
+def test_of_what_is_partly_known_one_field_of_the_record_is_referred_to() -> None:
+    for example in of("partly_known"):
+        (reference,) = references(example.answer)
+        assert reference.number == 1, example.id
+        assert reference.field in field_names(source(example.products[0])), example.id
+
+
+def test_everything_unknown_is_of_any_kind_or_one_that_names_categories_of_the_shop() -> None:
+    """A kind that is not there would fit every product."""
+    asked = read_material(SHOP.folder).patterns
+    assert {item.kind for item in asked.unknown} == {"any", *asked.kinds}
+    categories = {product.category for product in catalog()[0].values()}
+    assert {category for named in asked.kinds.values() for category in named} - categories == set()
+
+
+def test_a_product_that_is_alone_shows_lines_of_its_record_and_two_share_them() -> None:
+    for kind, count in (("product", 1), ("compare", 2)):
+        for example in of(kind):
+            cards = example.prompt[-1].content.partition("Records:\n")[2].partition("\nQuestion:")[0].splitlines()
+            places = [place for place, line in enumerate(cards) if line.startswith("[")]
+            assert len(places) == count, example.id
+            told = [end - start - 1 for start, end in pairwise([*places, len(cards)])]
+            assert told == [TOLD // count] * count, example.id
 
 
 def test_only_products_for_training_are_used() -> None:
@@ -371,26 +544,53 @@ def hints(example: TrainingExample) -> list[str]:
 
 
 def test_a_closed_book_example_has_the_right_section_among_its_hints_or_no_hint() -> None:
-    for example in of("policy_closed"):
+    for example in of("policy_closed", "policy_opening"):
         number = int(example.id.rpartition("-")[2])
         if number % WITHOUT_HINTS_EVERY == 0:
             assert hints(example) == [], example.id
         else:
             assert answered(example) in hints(example), example.id
-            assert len(set(hints(example))) == HINTS, example.id
+            assert 1 <= len(set(hints(example))) == len(hints(example)) <= HINTS, example.id
+
+
+def test_there_are_as_many_hints_as_sections_that_fit_alike() -> None:
+    """By a retrieval that does not know the question; a section that it missed comes in among them."""
+    rankings = _held_out_rankings(policies(), HashEmbedder())
+    missed = 0
+    for example in of("policy_closed", "policy_opening"):
+        if found := hints(example):
+            near = [hit.id for hit in alike(rankings[(answered(example), example.question)][:HINTS])]
+            is_missed = answered(example) not in near
+            assert len(found) == min(HINTS, len(near) + is_missed), example.id
+            assert [hint for hint in found if hint in near] == near[: HINTS - is_missed], example.id
+            missed += is_missed
+    assert missed
+
+
+def test_sure_retrieval_gives_one_hint_and_doubtful_retrieval_more() -> None:
+    assert {len(hints(example)) for example in of("policy_closed", "policy_opening")} == set(range(HINTS + 1))
 
 
 def test_the_right_section_is_not_always_the_first_hint() -> None:
     """Or the model would learn to take the first one always."""
-    hinted = [example for example in of("policy_closed") if hints(example)]
+    hinted = [example for example in of("policy_closed", "policy_opening") if len(hints(example)) > 1]
     first = sum(hints(example)[0] == answered(example) for example in hinted) / len(hinted)
     assert 0.2 < first < 0.95
 
 
-def test_a_section_that_retrieval_missed_takes_the_place_of_any_of_its_hints() -> None:
+def test_a_section_that_retrieval_missed_comes_in_anywhere_among_its_hints() -> None:
     assert _with_answer(["a", "b", "c"], "c", random.Random(7)) == ["a", "b", "c"]
     put = {tuple(_with_answer(["a", "b", "c"], "d", random.Random(seed))) for seed in range(50)}
-    assert put == {("d", "b", "c"), ("a", "d", "c"), ("a", "b", "d")}
+    assert put == {("d", "a", "b"), ("a", "d", "b"), ("a", "b", "d")}
+    assert {tuple(_with_answer(["a"], "d", random.Random(seed))) for seed in range(50)} == {("a", "d"), ("d", "a")}
+    assert _with_answer([], "d", random.Random(7)) == ["d"]
+
+
+def test_of_a_section_as_many_questions_as_planned_are_answered_over_its_text() -> None:
+    """Beside at most one other section."""
+    counts = Counter(answered(example) for example in of("policy_text"))
+    assert set(counts.values()) == {SMALL.texts}
+    assert {len(example.sections) for example in of("policy_text")} == {1, 2}
 
 
 def test_a_policy_is_recited_whole_in_its_own_lines_behind_its_name() -> None:
@@ -440,7 +640,7 @@ def test_every_step_is_recited_on_a_line_of_its_own_with_its_number() -> None:
 def test_a_size_chart_is_not_recited() -> None:
     charts = {section.id for section in SHOP.policies if "|" in section.text}
     assert charts
-    assert {answered(example) for example in of("policy_closed", "policy_text")} & charts == set()
+    assert {answered(example) for example in of("policy_closed", "policy_opening", "policy_text")} & charts == set()
 
 
 # ---------------------------------------------------------------- the sample shop: written conversations

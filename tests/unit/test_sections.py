@@ -7,16 +7,18 @@ import pytest
 
 from shopbot.embedding import Vectors
 from shopbot.sections import (
+    ALIKE_SCORE,
     KEYWORD_SHARE,
     NEAREST_LINES,
     TEXT_SHARE,
     WHOLE_SECTION_LINES,
     PolicyVectors,
     RidgeClassifier,
+    alike,
     answering_lines,
 )
 from shopbot.statements import Statement, policy_source
-from shopbot.types import PolicySection
+from shopbot.types import Hit, PolicySection
 
 
 def unit(*values: float) -> Vectors:
@@ -109,6 +111,33 @@ def test_the_score_is_the_classifiers_plus_the_nearest_questions_plus_shares_of_
 def test_keywords_of_no_section_change_nothing() -> None:
     found = policies(a=[X, Y], b=[Z])
     assert found.rank(Y) == found.rank(Y, {"gone": 1.0})
+
+
+# ---------------------------------------------------------------- which are alike
+
+
+def hits(*scores: float) -> list[Hit]:
+    return [Hit(id=f"s-{number}", score=score, cosine=None) for number, score in enumerate(scores)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "count"),
+    [
+        ((), 0),
+        ((0.7,), 1),
+        ((0.7, 0.7 - 0.9 * ALIKE_SCORE), 2),
+        ((0.7, 0.7 - 1.1 * ALIKE_SCORE), 1),
+        ((0.0, -0.9 * ALIKE_SCORE, -1.1 * ALIKE_SCORE), 2),
+        ((ALIKE_SCORE, 0.0), 2),
+    ],
+)
+def test_alike_are_hits_as_near_as_that_to_the_best_one(scores: Sequence[float], count: int) -> None:
+    assert alike(hits(*scores)) == hits(*scores)[:count]
+
+
+def test_hits_are_alike_with_the_best_one_not_with_their_neighbours() -> None:
+    step = 0.7 * ALIKE_SCORE
+    assert len(alike(hits(0.8, 0.8 - step, 0.8 - 2 * step, 0.8 - 3 * step))) == 2
 
 
 # ---------------------------------------------------------------- how near the policies come
