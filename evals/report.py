@@ -43,17 +43,17 @@ def is_wrong(outcome: Outcome, answer: Answer) -> bool:
     """A number, or a state of the stock, that the case's record does not have; a clumsy answer is not a wrong one."""
     if outcome.case.slice not in ANSWERED:
         return False
-    states = {"in stock": "sold out", "sold out": "in stock"}
-    wanted = {key for keys in outcome.case.expects for key in keys}
-    denied = [states[key] for key in wanted & set(states) if states[key] not in wanted]
-    contradicts = any(
-        state in answer.text and not wanted & set(states) <= set(_said(answer.text, wanted)) for state in denied
-    )
+    opposite = {"in stock": "sold out", "sold out": "in stock"}
+    wanted = {key for keys in outcome.case.expects for key in keys} & set(opposite)
+    said = _states(answer.text)
+    denied = {opposite[state] for state in wanted} - wanted
+    contradicts = bool(denied & said) and not wanted <= said
     return contradicts or grounded_share(answer.text, outcome.material) < 1.0
 
 
-def _said(text: str, keys: set[str]) -> list[str]:
-    return [key for key in keys if key in text]
+def _states(text: str) -> set[str]:
+    plain = text.lower().replace("not in stock", "sold out")
+    return {state for state in ("in stock", "sold out") if state in plain}
 
 
 def tables(outcomes: Outcomes) -> str:
@@ -74,13 +74,14 @@ def _rights(found: Sequence[Outcome], cell: Callable[[Outcome], Answer | None]) 
     return [float(is_right(o.case, answer)) for o in found if (answer := cell(o)) is not None]
 
 
-def _rows(outcomes: Outcomes, heading: str, rows: Mapping[str, Score]) -> str:
-    """A table of shares with intervals, a column an arm; rows that no outcome has a score for are left out."""
+def _rows(outcomes: Outcomes, heading: str, rows: Mapping[str, Score], more: Sequence[str] = ()) -> str:
+    """A table of shares with intervals, a column an arm, and `more` rows; those without any score are left out."""
     lines = [f"## {heading}", "", f"| | {' | '.join(outcomes)} |", f"|---|{'---|' * len(outcomes)}"]
     for name, score in rows.items():
         row = [_figure([float(v) for o in found if (v := score(o)) is not None]) for found in outcomes.values()]
         if any(row):
             lines.append(f"| {name} | {' | '.join(row)} |")
+    lines += more
     return "\n".join(lines) if len(lines) > 4 else ""
 
 
@@ -117,7 +118,14 @@ def _by_slice(outcomes: Outcomes) -> str:
 
 def _quality(outcomes: Outcomes) -> str:
     """Citations, voice and grounding of what the model wrote with retrieval, before the check."""
-    table = _rows(
+    asked = [[o for o in found if o.was_asked] for found in outcomes.values()]
+    tokens = [f"{_median(found, lambda o: o.result.tokens.prompt):.0f}" for found in asked]
+    whole = [f"{_median(found, lambda o: o.result.timings_ms.total):.0f} ms" for found in asked]
+    lines = [
+        f"| prompt tokens a turn, median | {' | '.join(tokens)} |",
+        f"| whole turn, median | {' | '.join(whole)} |",
+    ]
+    return _rows(
         outcomes,
         "As written, with retrieval",
         {
@@ -135,15 +143,8 @@ def _quality(outcomes: Outcomes) -> str:
                 float(grounded_share(o.draft.text, o.material) == 1) if _is_asked(o) else None
             ),
         },
+        lines,
     )
-    asked = [[o for o in found if o.was_asked] for found in outcomes.values()]
-    tokens = [f"{_median(found, lambda o: o.result.tokens.prompt):.0f}" for found in asked]
-    whole = [f"{_median(found, lambda o: o.result.timings_ms.total):.0f} ms" for found in asked]
-    lines = [
-        f"| prompt tokens a turn, median | {' | '.join(tokens)} |",
-        f"| whole turn, median | {' | '.join(whole)} |",
-    ]
-    return "\n".join([table, *lines])
 
 
 def _right_in(outcome: Outcome, *slices: str) -> float | None:
@@ -212,7 +213,18 @@ def _is_asked(outcome: Outcome) -> bool:
 
 def _checked(outcomes: Outcomes) -> str:
     """What customers see: nothing wrong, how much of it the model wrote, how often records had to answer alone."""
-    table = _rows(
+    wrong = []
+    for found in outcomes.values():
+        answered = [o for o in found if o.case.slice in ANSWERED]
+        count = sum(is_wrong(o, o.shown) for o in answered)
+        bound = (
+            f", upper bound {upper_bound_of_none(len(answered)):.2%}".replace("%", " %")
+            if answered and not count
+            else ""
+        )
+        wrong.append(f"{count} of {len(answered)}{bound}")
+    wrong_row = f"| answers with a number or stock that is not the record's | {' | '.join(wrong)} |"
+    return _rows(
         outcomes,
         "As shown",
         {
@@ -223,14 +235,8 @@ def _checked(outcomes: Outcomes) -> str:
                 float(o.result.fallback) if o.was_asked else None
             ),
         },
+        [wrong_row],
     )
-    wrong = []
-    for found in outcomes.values():
-        answered = [o for o in found if o.case.slice in ANSWERED]
-        count = sum(is_wrong(o, o.shown) for o in answered)
-        bound = f", upper bound {upper_bound_of_none(len(answered)):.2%}".replace("%", " %") if count == 0 else ""
-        wrong.append(f"{count} of {len(answered)}{bound}")
-    return f"{table}\n| answers with a number or stock that is not the record's | {' | '.join(wrong)} |"
 
 
 def _differences(outcomes: Outcomes) -> str:
@@ -344,10 +350,10 @@ def over_seeds(runs: Sequence[Sequence[Mapping[str, Any]]]) -> str:
     }
     lines = [f"| tuned, {len(runs)} training seeds | mean | lowest | highest |", "|---|---|---|---|"]
     for name, score in rows.items():
-        means = [
-            float(np.mean([v for row in run if row["arm"] == "tuned" and (v := score(row)) is not None]))
-            for run in runs
-        ]
+        values = [[v for row in run if row["arm"] == "tuned" and (v := score(row)) is not None] for run in runs]
+        if not all(values):
+            continue
+        means = [float(np.mean(of_run)) for of_run in values]
         figures = " | ".join(f"{value:.1%}".replace("%", " %") for value in (np.mean(means), min(means), max(means)))
         lines.append(f"| {name} | {figures} |")
     return "\n".join(lines)
