@@ -52,7 +52,7 @@ def is_wrong(outcome: Outcome, answer: Answer) -> bool:
 
 
 def _states(text: str) -> set[str]:
-    plain = text.lower().replace("not in stock", "sold out")
+    plain = text.lower().replace("not in stock", "sold out").replace("out of stock", "sold out")
     return {state for state in ("in stock", "sold out") if state in plain}
 
 
@@ -301,7 +301,7 @@ def as_rows(outcomes: Outcomes) -> list[dict[str, Any]]:
 
 
 def robustness(outcomes: Outcomes) -> str:
-    """Paraphrases: groups answered right throughout; variants: each against the standard wording, paired."""
+    """Paraphrases: groups all right or all wrong; variants: each against the standard wording, paired."""
     if not any(o.case.group for found in outcomes.values() for o in found):
         return ""
     lines = ["## Paraphrases and ways of writing, as shown", "", f"| | {' | '.join(outcomes)} |"]

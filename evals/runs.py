@@ -153,7 +153,7 @@ def _alone(case: Case, turn: Turn, recorder: Recorder) -> Answer:
 
 def _over_text(case: Case, state: State, turn: Turn, recorder: Recorder) -> Answer | None:
     """A policy over the texts of the sections that may be meant, as a model is asked whose memory failed."""
-    hits = alike(state["sections"])[:MOST_TEXTS]
+    hits = alike(state.get("sections", []))[:MOST_TEXTS]
     if not hits:
         return None
     sources = [policy_source(number, turn.version.policies[hit.id]) for number, hit in enumerate(hits, start=1)]

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from finetune.equality import LEAST_AGREEMENT, Prompt, token_agreement
@@ -11,6 +12,7 @@ from shopbot.chat_models.transformers import no_progress_bars
 from shopbot.errors import ModelError
 
 Progress = Callable[[str, int, int], None]
+SAFETENSORS = "safetensors"
 _MODELFILE = """FROM ./{gguf}
 PARAMETER temperature 0
 PARAMETER stop <|im_end|>
@@ -35,14 +37,23 @@ def export(
     progress("exporting", 1, 4)
     modelfile = target / "Modelfile"
     modelfile.write_text(_MODELFILE.format(gguf=gguf.name), encoding="utf-8")
-    merged = _merged_folder(adapter, base_folder, target / "safetensors")
+    merged = _merged_folder(adapter, base_folder, target / SAFETENSORS)
     progress("exporting", 3, 4)
     agreement = token_agreement(base_folder, adapter.folder, merged, prompts)
     if agreement < LEAST_AGREEMENT:
-        shutil.rmtree(target)
+        _take_back(gguf, modelfile, target)
         raise ModelError(f"{adapter.id}: only {agreement:.1%} of the merged model's tokens are the unmerged one's")
     progress("exporting", 4, 4)
     return [gguf, modelfile, merged]
+
+
+def _take_back(gguf: Path, modelfile: Path, target: Path) -> None:
+    """Remove what was written and nothing else: a folder that holds more is the user's."""
+    for path in (gguf, modelfile):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(target / SAFETENSORS, ignore_errors=True)
+    with suppress(OSError):
+        target.rmdir()
 
 
 def _merged_folder(adapter: Adapter, base_folder: Path, target: Path) -> Path:
