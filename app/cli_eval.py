@@ -96,13 +96,13 @@ def seeds(folders: Annotated[list[Path], typer.Argument(help="Results of `eval a
 
 
 def _cases(case_set: str, slices: str | None, every: int) -> "list[Case]":
-    check_installed("evaluation")
     from evals.cases import SLICES, read_cases
 
     return read_cases(case_set, tuple(slices.split(",")) if slices else SLICES)[::every]
 
 
 def _open(bars: "Bars", **overrides: object) -> "Services":
+    check_installed("evaluation")
     from app.wiring import open_services
 
     patient: dict[str, object] = {"model_first_sentence_timeout_s": 60.0, "model_stall_timeout_s": 60.0}

@@ -32,7 +32,7 @@ def data(recipe: RecipeName = "lora", folder: Folder = None, seed: Seed = None) 
 
 @commands.command()
 def train(recipe: RecipeName = "lora", folder: Folder = None, seed: Seed = None) -> None:
-    """Train an adapter on that set; about 20 minutes on two cores. A killed run goes on where it stopped."""
+    """Train an adapter on that set; about half an hour on two cores. A killed run goes on where it stopped."""
     with progress_bars() as bars:
         adapter = _training(recipe, folder, seed).train(bars)
     typer.echo(adapter)

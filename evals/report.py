@@ -74,6 +74,11 @@ def _rights(found: Sequence[Outcome], cell: Callable[[Outcome], Answer | None]) 
     return [float(is_right(o.case, answer)) for o in found if (answer := cell(o)) is not None]
 
 
+def _measured(outcomes: Outcomes) -> dict[str, Callable[[Outcome], Answer | None]]:
+    """The cells that have answers."""
+    return {name: cell for name, cell in CELLS.items() if any(_rights(found, cell) for found in outcomes.values())}
+
+
 def _rows(outcomes: Outcomes, heading: str, rows: Mapping[str, Score], more: Sequence[str] = ()) -> str:
     """A table of shares with intervals, a column an arm, and `more` rows; those without any score are left out."""
     lines = [f"## {heading}", "", f"| | {' | '.join(outcomes)} |", f"|---|{'---|' * len(outcomes)}"]
@@ -99,7 +104,7 @@ def _headline(outcomes: Outcomes) -> str:
 
 
 def _by_slice(outcomes: Outcomes) -> str:
-    cells = {name: cell for name, cell in CELLS.items() if any(_rights(found, cell) for found in outcomes.values())}
+    cells = _measured(outcomes)
     head = [f"{arm}, {name}" for arm in outcomes for name in cells]
     lines = ["## By slice", "", f"| slice | n | {' | '.join(head)} |", f"|---|---|{'---|' * len(head)}"]
     first = next(iter(outcomes.values()))
@@ -265,7 +270,7 @@ def draw(outcomes: Outcomes, path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(8, 3.6), layout="constrained")
     height = 0.8 / len(outcomes)
-    cells = {name: cell for name, cell in CELLS.items() if any(_rights(found, cell) for found in outcomes.values())}
+    cells = _measured(outcomes)
     for place, (arm, found) in enumerate(outcomes.items()):
         marks = [interval(_rights(found, cell)) for cell in cells.values()]
         means = [100 * mean for mean, _, _ in marks]

@@ -18,7 +18,7 @@ from evals.prompting import final_answer
 from graph.asks import options_asked
 from graph.build import start_state
 from graph.deps import Deps, Turn
-from graph.drafts import MOST_TEXTS
+from graph.drafts import texts_of
 from graph.routing import Route
 from graph.state import State
 from graph.turn import TurnRequest, TurnResult
@@ -29,7 +29,6 @@ from shopbot.errors import ModelError
 from shopbot.language import split_sentences
 from shopbot.prompts import RolePrompt
 from shopbot.references import REFERENCE, references, value_of
-from shopbot.sections import alike
 from shopbot.statements import Source, policy_source, product_source
 
 Progress = Callable[[str, int, int], None]
@@ -153,10 +152,9 @@ def _alone(case: Case, turn: Turn, recorder: Recorder) -> Answer:
 
 def _over_text(case: Case, state: State, turn: Turn, recorder: Recorder) -> Answer | None:
     """A policy over the texts of the sections that may be meant, as a model is asked whose memory failed."""
-    hits = alike(state.get("sections", []))[:MOST_TEXTS]
-    if not hits:
+    sources = texts_of(state.get("sections", []), turn)
+    if not sources:
         return None
-    sources = [policy_source(number, turn.version.policies[hit.id]) for number, hit in enumerate(hits, start=1)]
     is_tuned = "policy_text" in turn.deps.prompts[turn.arm]
     facts = [(source.number, statement.text) for source in sources for statement in source.statements]
     context = as_cards(sources) if is_tuned else as_facts(facts)

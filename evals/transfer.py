@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from evals.cases import Case
 from graph.turn import Message
-from shopbot.references import Reference, field_names, value_of
+from shopbot.references import LIVE_NAMES, Reference, field_names, value_of
 from shopbot.statements import Source, product_source
 from shopbot.types import Product, ProductFacts
 
@@ -35,7 +35,7 @@ def catalog_cases(
 
 
 def _cases(record: Source, locale: str, source: random.Random) -> list[Case]:
-    others = [name for name in field_names(record) if name not in ("price", "stock", "sizes", "colors")]
+    others = [name for name in field_names(record) if name not in LIVE_NAMES]
     fields = ["price", "stock", *source.sample(others, k=min(1, len(others)))]
     values = {field: value_of(Reference(1, field), record, locale) for field in fields}
     return [

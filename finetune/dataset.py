@@ -21,7 +21,7 @@ from shopbot.embedding import Embedder
 from shopbot.errors import ConfigError
 from shopbot.language import content_stems, fold, words
 from shopbot.prompts import RolePrompt
-from shopbot.references import field_names
+from shopbot.references import LIVE_NAMES, field_names
 from shopbot.sections import HINTS, PolicyVectors, alike
 from shopbot.shop import Shop
 from shopbot.statements import Source, agreeing, policy_source, product_source
@@ -30,10 +30,11 @@ from shopbot.types import Hit, PolicySection, Product
 T = TypeVar("T")
 
 FOLDS = 5
-# Shares of the questions about policies that are asked in each way.
+# Of a section's questions, every so many is asked without hints.
 WITHOUT_HINTS_EVERY = 6
+# Of the questions by patterns, every so many asks for a live fact, or names no product (what came before did); a share
+# of them is mistyped.
 LIVE_FIELDS_EVERY = 3
-# Shares of the questions by patterns that name no product (what came before did), and that are mistyped.
 FOLLOW_UPS_EVERY = 4
 MISTYPED_SHARE = 0.12
 _CITED = re.compile(r"\s*\[(\d)\](?=\s|$)")
@@ -97,7 +98,7 @@ class Builder:
             product = self._pick(list(self._products.values()))
             source = _source(product)
             fields = [name for name in field_names(source) if name in self._material.patterns.fields]
-            live = [name for name in fields if name in ("price", "stock", "sizes", "colors")]
+            live = [name for name in fields if name in LIVE_NAMES]
             field = self._pick(live if number % LIVE_FIELDS_EVERY == 0 else fields)
             yield self._fact(f"fact-{number}", product, field, is_follow_up=number % FOLLOW_UPS_EVERY == 1)
 
@@ -111,11 +112,15 @@ class Builder:
     def _say(self, pattern: str, product: Product, field: str, number: int, **more: str) -> str:
         return agreeing(pattern.format(name=product.title, value=f"{{{number}.{field}}}", **more), product.title)
 
-    def _several_fields(self) -> Iterator[TrainingExample]:
+    def _spoken_fields(self, product: Product) -> list[str]:
+        """Fields of its record that the patterns can ask for, alone and in a list."""
         patterns = self._material.patterns
+        return [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
+
+    def _several_fields(self) -> Iterator[TrainingExample]:
         for number in range(self._plan.several_fields):
             product = self._pick(list(self._products.values()))
-            names = [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
+            names = self._spoken_fields(product)
             if len(names) < 2:
                 continue
             chosen = self._random.sample(names, k=min(len(names), self._pick([2, 2, 2, 3])))
@@ -183,8 +188,8 @@ class Builder:
             if not alike:
                 continue
             second = self._pick(alike)
-            shared = [n for n in field_names(_source(first)) if n in field_names(_source(second))]
-            field = self._pick([n for n in shared if n in patterns.field_words and n in patterns.fields])
+            others = self._spoken_fields(second)
+            field = self._pick([name for name in self._spoken_fields(first) if name in others])
             question = self._pick(patterns.compare).format(
                 first=self._called(first), second=self._called(second), field=self._pick(patterns.field_words[field])
             )
@@ -205,8 +210,7 @@ class Builder:
         patterns = self._material.patterns
         for number in range(self._plan.partly_known):
             product = self._pick(list(self._products.values()))
-            known = [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
-            field, item = self._pick(known), self._something_unknown(product, number)
+            field, item = self._pick(self._spoken_fields(product)), self._something_unknown(product, number)
             question = self._joined(item.ask.format(name=self._called(product)), self._follow_up(field))
             told = self._say(self._pick(_named(patterns.fields[field].answers)), product, field, 1)
             answer = f"{self._say_unknown(item, product)} {told}"

@@ -67,7 +67,6 @@ def train(
     rows = [_tokenised(example, tokenizer) for example in examples]
     kept = [row for row in rows if len(row["input_ids"]) <= recipe.max_tokens]
     training, validation = _split(kept, recipe)
-    AnswerTrainer.micro_tokens = recipe.micro_tokens
     trainer = AnswerTrainer(
         model=_with_adapter(base, recipe),
         args=_arguments(recipe, folder),
@@ -76,6 +75,7 @@ def train(
         processing_class=tokenizer,
         callbacks=[_Reporter(progress), _TimeLimit(recipe.max_minutes), EarlyStoppingCallback(recipe.patience)],
     )
+    trainer.micro_tokens = recipe.micro_tokens
     started = time.monotonic()
     with _MemoryWatch() as memory, no_progress_bars():
         trainer.train(resume_from_checkpoint=_has_checkpoint(folder))

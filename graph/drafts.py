@@ -21,6 +21,7 @@ from shopbot.prompts import RolePrompt
 from shopbot.references import field_name, references
 from shopbot.sections import alike
 from shopbot.statements import Source, policy_source
+from shopbot.types import Hit
 
 # Texts of sections that are laid before the model where its memory failed.
 MOST_TEXTS = 2
@@ -85,10 +86,15 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
 
 def draft_from_text(state: State, turn: Turn, pen: Pen) -> list[Point] | None:
     """The same over the texts of the sections that may be meant."""
-    sections = [turn.version.policies[hit.id] for hit in alike(state["sections"])[:MOST_TEXTS]]
-    sources = [policy_source(number, section) for number, section in enumerate(sections, start=1)]
+    sources = texts_of(state["sections"], turn)
     pieces = _stream(turn.prompt("policy_text"), as_cards(sources), state, turn)
     return _recite(pieces, _NAMED_RECORD, {str(source.number): source for source in sources}, state, turn, pen)
+
+
+def texts_of(hits: Sequence[Hit], turn: Turn) -> list[Source]:
+    """The sections that may be meant, best first, as a prompt over their text numbers them."""
+    sections = [turn.version.policies[hit.id] for hit in alike(hits)[:MOST_TEXTS]]
+    return [policy_source(number, section) for number, section in enumerate(sections, start=1)]
 
 
 def _recite(

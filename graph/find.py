@@ -113,15 +113,15 @@ def _about(product_ids: Sequence[str], question: str, turn: Turn) -> Findings:
     lead: list[Lead] = []
     sources = product_sources(product_ids, turn)
     readings = read_question(question, sources, turn.lexicon.unknown_words(question))
+    asked = {number: reading.asked(question) for number, reading in readings.items()}
     for source in sources:
         reading = readings[source.number]
         most = len(reading.statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
         points += [Point(source, statement) for statement in reading.statements[:most]]
         if reading.unanswered:
-            missing = quoted(unanswered_words(question, reading.unanswered))
+            missing = quoted(asked[source.number].unanswered)
             text = turn.phrase("unknown_attribute", product=source.title, words=missing)
             lead.append(Lead(text, reading.unanswered))
-    asked = {number: reading.asked(question) for number, reading in readings.items()}
     return Findings(points, lead, sources, asked, as_list=len(product_ids) > 1)
 
 

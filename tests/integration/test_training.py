@@ -201,7 +201,6 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         return compute(self, model, inputs, *args, **options)
 
     monkeypatch.setattr(AnswerTrainer, "compute_loss", watched)
-    monkeypatch.setattr(AnswerTrainer, "micro_tokens", AnswerTrainer.micro_tokens)  # `train` sets it for good
     return seen
 
 
@@ -209,7 +208,7 @@ def step(trainer: Any, micro_tokens: int) -> tuple[float, Any]:
     """Loss and all gradients of one step over the whole batch."""
     import torch
 
-    type(trainer).micro_tokens = micro_tokens
+    trainer.micro_tokens = micro_tokens
     (batch,) = trainer.get_train_dataloader()
     trainer.model.zero_grad()
     loss = trainer.training_step(trainer.model, dict(batch), (batch["labels"][:, 1:] != -100).sum())

@@ -8,7 +8,7 @@ from evals.cases import Case
 from evals.metrics import facts_right, says
 from evals.transfer import catalog_cases
 from shopbot.references import Reference, value_of
-from shopbot.statements import product_source
+from shopbot.statements import Source, product_source
 from shopbot.types import Product, ProductFacts
 from tests.fakes_data import fact
 from tests.unit.test_verify_catalog import catalog
@@ -119,6 +119,12 @@ def cairn() -> list[Case]:
     return catalog_cases(products, facts, LOCALE, len(products), 0)
 
 
+def record_of(case: Case) -> Source:
+    assert case.product
+    products, facts = catalog()
+    return product_source(1, products[case.product], facts[case.product], LOCALE)
+
+
 def test_a_whole_catalog_makes_two_to_three_cases_a_product() -> None:
     products = {case.product for case in cairn()}
     assert len(products) > 150
@@ -126,23 +132,17 @@ def test_a_whole_catalog_makes_two_to_three_cases_a_product() -> None:
 
 
 def test_a_case_is_answered_right_by_the_value_that_stands_for_a_reference() -> None:
-    products, facts = catalog()
     wrong = []
     for case in cairn():
-        assert case.product
-        record = product_source(1, products[case.product], facts[case.product], LOCALE)
-        value = value_of(Reference(1, case.fields[0]), record, LOCALE)
+        value = value_of(Reference(1, case.fields[0]), record_of(case), LOCALE)
         wrong += [] if facts_right(case, f"It is {value}.") else [(case.id, value)]
     assert wrong == []
 
 
 def test_the_keys_of_a_case_stand_in_its_record() -> None:
     """Also an arm that does not refer to values, but copies the record's sentences, has to be able to say them."""
-    products, facts = catalog()
     missed = []
     for case in cairn():
-        assert case.product
-        record = product_source(1, products[case.product], facts[case.product], LOCALE)
-        told = " ".join(statement.text for statement in record.statements)
+        told = " ".join(statement.text for statement in record_of(case).statements)
         missed += [(case.id, key) for keys in case.expects for key in keys if not says(told, key)]
     assert missed == []
