@@ -1,8 +1,9 @@
 """The composition root: settings in, everything wired out. Nothing below `app` builds its own dependencies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from langgraph.graph.state import CompiledStateGraph
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from app.chat import ChatService
 from graph.build import build_graph
 from graph.deps import Deps, Turn, check_material
-from graph.routing import Route, Router
+from graph.routing import Route
 from graph.state import State
 from ingest.pipeline import IngestReport, ingest, initialise_home
 from shopbot.adapters import Adapter, open_adapter
@@ -24,12 +25,14 @@ from shopbot.embedding import Embedder, load_embedder
 from shopbot.errors import ModelError
 from shopbot.facts import Facts
 from shopbot.index import IndexLocation
+from shopbot.intents import Intents, examples_of, open_intents
 from shopbot.model_files import BASE_MODEL
 from shopbot.orders import seed_orders
 from shopbot.prompts import RolePrompt, load_prompt
 from shopbot.search import FusionWeights
 from shopbot.settings import Settings
 from shopbot.shop import Shop, load_shop
+from shopbot.types import PolicySection
 
 Progress = Callable[[str, int, int], None]
 
@@ -79,13 +82,21 @@ def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
 
 def initialise(store: Store, progress: Progress) -> None:
     """Publish the shop's own catalog, and take over its sample orders, in a home that has none yet."""
+    intents_of(store, store.shop.policies, progress)
     seed_orders(store.database, store.shop.customers, store.shop.orders)
     initialise_home(store.shop, store.database, store.embedder, store.location, progress)
+
+
+def intents_of(store: Store, policies: Iterable[PolicySection], progress: Progress | None = None) -> Intents:
+    """The classifier of messages for a version's policies; half a minute where it has to be fitted first."""
+    told = (lambda done, total: progress("example messages", done, total)) if progress else None
+    return open_intents(examples_of(store.shop, policies), store.embedder, store.settings.cache / "intents", told)
 
 
 def ingest_feed(store: Store, feed: Path | None, progress: Progress, as_of: datetime | None = None) -> IngestReport:
     """Publish a feed, by default the shop's own; see `ingest.pipeline.ingest` for what it raises."""
     feed = feed or store.shop.catalog_feed
+    intents_of(store, store.shop.policies, progress)  # before the server follows, in whose turns it would cost time
     return ingest(feed, store.shop, store.database, store.embedder, store.location, progress, as_of)
 
 
@@ -159,7 +170,7 @@ def wire(store: Store, models: dict[str, ServedModel]) -> Services:
         models=models,
         prompts={arm: prompts_of(arm, settings.answer_max_tokens) for arm in ("base", "tuned")},
         default_arm=settings.default_arm if settings.default_arm in models else "base",
-        router=Router({Route(name): texts for name, texts in store.shop.routes.items()}, store.embedder),
+        intents_of=partial(intents_of, store),
         weights=FusionWeights(settings.dense_weight, settings.keyword_weight),
         question_max_chars=settings.question_max_chars,
         clock=utc_now,

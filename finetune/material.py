@@ -4,33 +4,21 @@ import json
 from pathlib import Path
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from shopbot.errors import ConfigError
+from shopbot.shop import FieldQuestions, Questions, Shop, Unknown
 from shopbot.types import Frozen
 
 
-class FieldPatterns(Frozen):
-    """Questions with {name} (or, for stock by option, {name} and {option}), and answers with {value}.
+class FieldAnswers(Frozen):
+    """The sentences that tell a field, with {name} and {value}."""
 
-    Follow-ups name nothing: they ask for more in the same message, or in the next one.
-    """
-
-    questions: tuple[str, ...] = Field(min_length=1)
-    follow_ups: tuple[str, ...] = ()
     answers: tuple[str, ...] = Field(min_length=1)
 
 
-class Unknown(Frozen):
-    """Something that records often do not say: `word` must not stand in the record, `what` is how it is called.
-
-    `kind` limits it to products of some categories (`Patterns.kinds`); "any" fits all.
-    """
-
-    ask: str
-    what: str
-    word: str
-    kind: str = "any"
+class FieldPatterns(FieldQuestions, FieldAnswers):
+    """How a field is asked for and told."""
 
 
 class NotSold(Frozen):
@@ -39,7 +27,7 @@ class NotSold(Frozen):
 
 
 class Patterns(Frozen):
-    """training/patterns.yaml."""
+    """training/patterns.yaml; how the fields are asked for comes from the shop's fields.yaml."""
 
     fields: dict[str, FieldPatterns]
     unknown: tuple[Unknown, ...]
@@ -78,19 +66,24 @@ class Material(Frozen):
     conversations: tuple[Conversation, ...]
 
 
-def read_material(shop_folder: Path) -> Material:
+def read_material(shop: Shop) -> Material:
     """Read `training/` of a shop. Raises ConfigError naming the file, the line or key, and what is wrong."""
-    folder = shop_folder / "training"
+    folder = shop.folder / "training"
     return Material(
-        patterns=_read_patterns(folder / "patterns.yaml"),
+        patterns=_read_patterns(folder / "patterns.yaml", shop.questions),
         conversations=tuple(_read_conversations(folder / "conversations.jsonl")),
     )
 
 
-def _read_patterns(path: Path) -> Patterns:
+def _read_patterns(path: Path, questions: Questions) -> Patterns:
     try:
-        return Patterns.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        answers = TypeAdapter(dict[str, FieldAnswers]).validate_python(loaded.get("fields"))
+        if mute := answers.keys() - questions.fields.keys():
+            raise ValueError(f"fields: fields.yaml has no question for {min(mute)!r}")
+        asked = {name: {**questions.fields[name].model_dump(), **told.model_dump()} for name, told in answers.items()}
+        return Patterns.model_validate({**loaded, "fields": asked, "unknown": questions.unknown})
+    except (OSError, yaml.YAMLError, ValueError, AttributeError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 

@@ -1,21 +1,23 @@
 """What a turn works with, wired once by an entry point and handed to the graph; fakes fit in by protocol."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from graph.lexicon import Lexicon
-from graph.routing import Route, Router
+from graph.routing import Route
 from shopbot.catalog import Catalog, CatalogVersion
 from shopbot.chat_models import ServedModel
 from shopbot.embedding import Embedder
 from shopbot.errors import ConfigError
 from shopbot.facts import Facts
+from shopbot.intents import Intents
 from shopbot.prompts import RolePrompt
 from shopbot.search import FusionWeights
 from shopbot.shop import Shop
+from shopbot.types import PolicySection
 
 # Every phrase that the workflow says in the shop's words, with the placeholders that it fills in beside the shop's.
 PHRASES: dict[str, tuple[str, ...]] = {
@@ -43,7 +45,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
 
 def check_material(shop: Shop) -> None:
     """Raise ConfigError for a phrase or a route that the workflow needs and the shop's folder does not have."""
-    problems = [f"routes.yaml has no utterances for '{route}'" for route in Route if not shop.routes.get(route.value)]
+    problems = [f"routes.yaml has no messages for '{route}'" for route in Route if not shop.routes.get(route.value)]
     for name, filled_in in PHRASES.items():
         try:
             shop.phrases[name].format(**shop_words(shop), **dict.fromkeys(filled_in, ""))
@@ -73,22 +75,23 @@ class Deps:
     embedder: Embedder
     models: dict[str, ServedModel]
     prompts: dict[str, dict[str, RolePrompt]]
-    router: Router
+    intents_of: Callable[[Iterable[PolicySection]], Intents]
     weights: FusionWeights
     question_max_chars: int
     clock: Callable[[], datetime]
     default_arm: str = "base"
-    _lexicons: dict[str, Lexicon] = field(default_factory=dict)
+    _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def lexicon(self, version: CatalogVersion) -> Lexicon:
-        """The words of a catalog version; built once a version, the two latest are kept."""
+    def reader(self, version: CatalogVersion) -> tuple[Lexicon, Intents]:
+        """The words of a catalog version, and the classifier of messages; opened once a version, the two latest kept."""
         with self._lock:
-            if version.version_id not in self._lexicons:
-                for stale in list(self._lexicons)[:-1]:
-                    del self._lexicons[stale]
-                self._lexicons[version.version_id] = Lexicon(version.products, version.policies)
-            return self._lexicons[version.version_id]
+            if version.version_id not in self._readers:
+                for stale in list(self._readers)[:-1]:
+                    del self._readers[stale]
+                lexicon = Lexicon(version.products, version.policies)
+                self._readers[version.version_id] = (lexicon, self.intents_of(version.policies.values()))
+            return self._readers[version.version_id]
 
 
 @dataclass
@@ -109,7 +112,11 @@ class Turn:
 
     @property
     def lexicon(self) -> Lexicon:
-        return self.deps.lexicon(self.version)
+        return self.deps.reader(self.version)[0]
+
+    @property
+    def intents(self) -> Intents:
+        return self.deps.reader(self.version)[1]
 
     @cached_property
     def courtesies(self) -> frozenset[str]:

@@ -13,7 +13,6 @@ from graph.pen import Pen
 from graph.state import Account, Lead, Point, State
 from graph.turn import Sentence
 from graph.verify import Check, Finding, check, speaks_for
-from shopbot.cards import cards_of
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Timings
 from shopbot.language import completed_sentences, split_sentences, without_citations, words
@@ -50,8 +49,7 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
     config = turn.deps.shop.config
     setting = Setting(sources, turn.lexicon, config.locale, options)
     previous: Source | None = None
-    told = cards_of(state["question"], state["sources"], state["asked"], turn.deps.embedder)
-    cards = as_cards(state["sources"], told)
+    cards = as_cards(state["sources"], state["asked"])
     for sentence in _sentences(_stream(turn.prompt(state["route"]), cards, state, turn)):
         if _is_courtesy(sentence, turn):
             pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
@@ -136,7 +134,7 @@ def _points_of(source: Source | None, state: State, turn: Turn) -> list[Point]:
     """What a section has to say to the question; retrieval has done it for the one that it found first."""
     if source is None or source.id == state["points"][0].source.id:
         return state["points"]
-    return section_points(source.id, state["question"], state["vector"], turn)
+    return section_points(source.id, state["question"], state["utterance"].vector, turn)
 
 
 def _recited(sentence: str, source: Source | None, turn: Turn) -> Check:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graph.asks import FACT_WORDS, fitting_rows, read_question, unanswered_words
+from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, wanted_words
 from graph.deps import Turn
 from graph.lexicon import ASKING
+from graph.routing import asks_for_a_field
 from graph.state import Lead, Point
 from graph.turn import Message
 from shopbot.cards import Asked
@@ -73,20 +74,27 @@ def is_brief(question: str) -> bool:
     return len(words(question)) <= BRIEF_WORDS and not _ASKS_FOR_A_THING.search(question)
 
 
-def is_about(question: str, focus: Sequence[Sequence[str]], turn: Turn) -> bool:
+def is_about(question: str, utterance: Utterance, focus: Sequence[Sequence[str]], turn: Turn) -> bool:
     """Whether a question names its product, or asks for a field of the one that was talked about."""
     if not focus or turn.lexicon.mentions(question) or points_back(question):
         return bool(focus)
-    said = set(content_stems(question))
-    product = turn.version.products[focus[0][0]]
-    fields = product_source(1, product, None, turn.deps.shop.config.locale).statements
-    return any(said & statement.anchors for statement in fields if statement.field != "description")
+    return asks_for_a_field(utterance.meant)
 
 
 def points_back(question: str) -> bool:
     """Whether a question only makes sense after an earlier one: "does it come in blue?", "and in XL?"."""
     said = words(question)
     return bool(_POINTING & set(said)) or said[:1] == ["and"] or not things_in(question)
+
+
+def standalone(question: str, history: Sequence[Message], focus: Sequence[Sequence[str]], turn: Turn) -> str:
+    """What a message asks, as far as it stands by itself: "and the Ridge?" asks what the message before it asked."""
+    earlier = [message.content for message in history if message.role == "user"]
+    if not earlier:
+        return question
+    if focus and not wanted_words(turn.lexicon.about_it(question)) and not asks_of_nothing(question):
+        return earlier[-1]
+    return f"{earlier[-1]} {question}" if points_back(question) and not focus else question
 
 
 def things_in(question: str) -> list[str]:
@@ -99,29 +107,28 @@ def asks_of_nothing(question: str) -> bool:
     return not things_in(question) and bool({stem(word) for word in words(question)} & FACT_WORDS)
 
 
-def find_products(question: str, vector: Vectors, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
+def find_products(question: str, utterance: Utterance, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
     if any(len(alternatives) > 1 for alternatives in focus):
         several = [product_id for alternatives in focus for product_id in alternatives]
         return Findings(_suggest(several[:4], turn), [Lead(turn.phrase("which_one"))], as_list=True)
     if focus:
-        return _about([alternatives[0] for alternatives in focus], question, turn)
-    return _suggestions(question, vector, turn)
+        return _about([alternatives[0] for alternatives in focus], question, utterance, turn)
+    return _suggestions(question, utterance, turn)
 
 
-def _about(product_ids: Sequence[str], question: str, turn: Turn) -> Findings:
+def _about(product_ids: Sequence[str], question: str, utterance: Utterance, turn: Turn) -> Findings:
     points: list[Point] = []
     lead: list[Lead] = []
     sources = product_sources(product_ids, turn)
-    readings = read_question(question, sources, turn.lexicon.unknown_words(question))
-    asked = {number: reading.asked(question) for number, reading in readings.items()}
+    readings = read_question(question, utterance, sources, turn.deps.embedder)
     for source in sources:
         reading = readings[source.number]
         most = len(reading.statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON
         points += [Point(source, statement) for statement in reading.statements[:most]]
         if reading.unanswered:
-            missing = quoted(asked[source.number].unanswered)
-            text = turn.phrase("unknown_attribute", product=source.title, words=missing)
-            lead.append(Lead(text, reading.unanswered))
+            text = turn.phrase("unknown_attribute", product=source.title, words=quoted(reading.unanswered))
+            lead.append(Lead(text, tuple(stem(word) for word in reading.unanswered)))
+    asked = {number: reading.asked for number, reading in readings.items()}
     return Findings(points, lead, sources, asked, as_list=len(product_ids) > 1)
 
 
@@ -130,10 +137,10 @@ def quoted(said: Sequence[str]) -> str:
     return joined([f"“{word[:30]}”" for word in said[:3]])
 
 
-def _suggestions(question: str, vector: Vectors, turn: Turn) -> Findings:
-    if asks_of_nothing(question):
+def _suggestions(question: str, utterance: Utterance, turn: Turn) -> Findings:
+    if asks_of_nothing(question) or asks_for_a_field(utterance.meant):
         return Findings(lead=[Lead(turn.phrase("which_product"))])
-    hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights, vector=vector)
+    hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights)
     near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]
     near = _affordable(near, question, turn)[:SUGGESTIONS]
     unknown = turn.lexicon.unknown_words(question) or _not_in_titles(question, near, turn)
@@ -155,7 +162,7 @@ def _not_in_titles(question: str, product_ids: Sequence[str], turn: Turn) -> lis
     thing = _thing_asked_for(question)
     if thing is None or any(_shares_a_word([thing], product_id, turn) for product_id in product_ids):
         return []
-    return unanswered_words(question, [thing])
+    return [word for word in words(question) if content_stems(word) == [thing]][:1] or [thing]
 
 
 def _thing_asked_for(question: str) -> str | None:

@@ -1,12 +1,15 @@
 """What the catalog's own words tell about a question: which products it names, and what the shop has no word for."""
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
 from rapidfuzz import fuzz, process
 
+from shopbot.intents import STAND_IN
 from shopbot.language import STOPWORDS, content_stems, is_contraction, stem, words
 from shopbot.statements import SPOKEN, attribute_label
 from shopbot.types import PolicySection, Product
@@ -45,6 +48,8 @@ ASKING_WORDS = frozenset(
     made make haha lol whoa wow yeah yep nope omg ppl plz btw fyi hmm mate dude bro folks guys fair enough sounds
     nice again also ordered order""".split()
 )
+_BEFORE_A_NAME = frozenset("the your a an this that these those".split())
+_TRAILING = re.compile(r"[?.,!;:)]*$")
 ASKING = ASKING_WORDS | {stem(word) for spoken in SPOKEN.values() for word in words(spoken)}
 
 
@@ -54,6 +59,26 @@ def nearest_word(word: str, known: Sequence[str], ratio: float = TYPO_RATIO) -> 
         return None
     match = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=ratio)
     return match[0] if match else None
+
+
+def _runs(flags: Sequence[bool]) -> list[range]:
+    """The longest runs of places that are true."""
+    edges = np.flatnonzero(np.diff([False, *flags, False]))
+    return [range(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def _replaced(said: Sequence[str], names: Sequence[range]) -> str:
+    """The words with STAND_IN for each name, its article and whatever else stands before it to point at it."""
+    starts, inside = {run[0]: run for run in names}, {place for run in names for place in run}
+    kept: list[str] = []
+    for place, word in enumerate(said):
+        if (run := starts.get(place)) is not None:
+            if kept and kept[-1].lower() in _BEFORE_A_NAME:
+                kept.pop()
+            kept.append(STAND_IN + _TRAILING.search(said[run[-1]])[0])  # type: ignore[index]  # matches always
+        elif place not in inside:
+            kept.append(word)
+    return " ".join(kept)
 
 
 class Lexicon:
@@ -100,6 +125,19 @@ class Lexicon:
     def named(self, text: str) -> set[str]:
         """Ids of all products that the text names, alternatives included."""
         return {product_id for group in self.mentions(text) for product_id in group}
+
+    def about_it(self, text: str) -> str:
+        """The text with "it" for each product that it names: what it asks does not depend on which one that is."""
+        ids = self.named(text)
+        said = text.split()
+        if not ids:
+            return text
+        in_titles = {stemmed for product_id in ids for stemmed in self._titles[product_id]}
+        first = {self._titles[product_id][0] for product_id in ids}
+        stems = [self._corrected(content_stems(word)) for word in said]
+        runs = _runs([bool(in_titles & set(of_word)) for of_word in stems])
+        names = [run for run in runs if len(run) > 1 or first & set(stems[run[0]])] or sorted(runs, key=len)[-1:]
+        return _replaced(said, names)
 
     def _by_name(self, asked: Counter[str]) -> list[list[str]]:
         """Products whose name word is in the text; of namesakes those that their other words single out."""

@@ -5,6 +5,7 @@ import time
 
 from langgraph.runtime import Runtime
 
+from graph.asks import read_utterance
 from graph.deps import Turn
 from graph.find import (
     Findings,
@@ -14,11 +15,12 @@ from graph.find import (
     focus_of,
     is_about,
     points_back,
+    standalone,
 )
 from graph.pen import Pen
-from graph.routing import NEAR_SECTION_COSINE, Route
+from graph.routing import NEAR_SECTION_COSINE, Route, route_scores
 from graph.state import Account, Lead, State
-from graph.turn import Message, Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
+from graph.turn import Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
 from shopbot.language import latin_share, without_sign_off
 from shopbot.search import search_policies
 from shopbot.sections import HINTS
@@ -64,37 +66,30 @@ def _refusal(question: str, turn: Turn) -> str | None:
 
 
 def route(state: State, runtime: Runtime[Turn]) -> State:
-    """Embed the question once, decide who handles the turn, and which products it is about."""
+    """Read the message once: who handles the turn, which products it is about, which policy sections it may mean."""
     turn, question, history = runtime.context, state["question"], state["request"].messages[:-1]
     started = time.perf_counter()
     focus = focus_of(question, history, turn)
-    asked = _standalone(question, history)
-    vector = turn.deps.embedder.embed([asked])[0]
-    sections = search_policies(turn.version, turn.deps.embedder, asked, HINTS, vector=vector)
-    near = turn.version.policy_vectors.nearness(vector)
-    names_product = is_about(question, focus, turn)
-    scores = turn.deps.router.scores(question, vector, names_product=names_product, policy_nearness=near)
+    asked = standalone(question, history, focus, turn)
+    utterance = read_utterance(asked, turn.lexicon, turn.intents, turn.deps.embedder)
+    sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
+    names_product = is_about(question, utterance, focus, turn)
+    scores = route_scores(question, utterance.meant, names_product=names_product)
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     best = Route.PRODUCT if points_back(question) and asks_of_nothing(question) else scores.best
-    return {"route": best, "focus": focus, "vector": vector, "sections": sections}
-
-
-def _standalone(question: str, history: tuple[Message, ...]) -> str:
-    """A question that points back is searched together with the customer's message before it."""
-    earlier = [message.content for message in history if message.role == "user"]
-    return f"{earlier[-1]} {question}" if earlier and points_back(question) else question
+    return {"route": best, "focus": focus, "utterance": utterance, "sections": sections}
 
 
 def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
-    findings = find_products(state["question"], state["vector"], state["focus"], runtime.context)
+    findings = find_products(state["question"], state["utterance"], state["focus"], runtime.context)
     return _found(findings, started, state, runtime)
 
 
 def look_up_policies(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
     return _found(
-        find_policies(state["question"], state["sections"], state["vector"], runtime.context),
+        find_policies(state["question"], state["sections"], state["utterance"].vector, runtime.context),
         started,
         state,
         runtime,
@@ -131,7 +126,7 @@ def ask_to_sign_in(state: State, runtime: Runtime[Turn]) -> State:
     Pen(state["account"], runtime.stream_writer).show(Sentence(text=turn.phrase("sign_in"), author="shop"))
     if not state["sections"] or (state["sections"][0].cosine or 0.0) < NEAR_SECTION_COSINE:
         return {"account": state["account"]}
-    findings = find_policies(state["question"], state["sections"], state["vector"], turn)
+    findings = find_policies(state["question"], state["sections"], state["utterance"].vector, turn)
     return {"account": state["account"], "points": findings.points, "as_list": True}
 
 

@@ -4,9 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-import numpy as np
-import numpy.typing as npt
-
+from graph.asks import Utterance
 from graph.routing import Route
 from graph.turn import Citation, Sentence, TurnRequest, TurnResult
 from shopbot.cards import Asked
@@ -75,7 +73,7 @@ class State(TypedDict, total=False):
     question: str
     route: Route
     focus: list[list[str]]
-    vector: npt.NDArray[np.float32]
+    utterance: Utterance
     sections: list[Hit]
     refused: bool
     lead: list[Lead]

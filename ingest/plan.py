@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shopbot.catalog import product_text, question_id, section_text
+from shopbot.catalog import line_id, line_text, product_text, section_lines, section_text
 from shopbot.embedding import Embedder
 from shopbot.facts import FactUpdate
 from shopbot.index import IndexKind
 from shopbot.types import PolicySection, Product
 
-Kind = Literal["product", "policy", "question"]
-COLLECTIONS: dict[str, IndexKind] = {"product": "products", "policy": "policies", "question": "policies"}
+Kind = Literal["product", "policy", "line"]
+COLLECTIONS: dict[str, IndexKind] = {"product": "products", "policy": "policies", "line": "policies"}
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def input_hash(records: Sequence[Record], facts: Iterable[FactUpdate]) -> str:
 
 
 def _policy_records(embedder: Embedder, section: PolicySection) -> list[Record]:
-    """A section's text, and each of its questions: question to question compares better than to text."""
+    """A section's text, and each of its lines: a question is about one of them."""
     payload = section.model_dump(mode="json")
     text = _record(embedder, "policy", section.id, payload, section_text(section), section.id)
-    questions = [
-        _record(embedder, "question", question_id(section.id, place), {"text": question}, question, section.id)
-        for place, question in enumerate(section.questions)
+    lines = [
+        _record(embedder, "line", line_id(section.id, place), {"text": line}, line_text(section, line), section.id)
+        for place, line in enumerate(section_lines(section))
     ]
-    return [text, *questions]
+    return [text, *lines]
 
 
 def _record(

@@ -17,6 +17,7 @@ from shopbot.errors import CatalogEmpty, IndexMismatch
 from shopbot.index import REMEDY, Index, IndexKind, IndexLocation, Manifest
 from shopbot.keywords import KeywordIndex
 from shopbot.sections import PolicyVectors
+from shopbot.statements import policy_source
 from shopbot.tables import ACTIVE, catalog_pointer, catalog_versions, records
 from shopbot.types import AttributeValue, PolicySection, Product
 
@@ -140,7 +141,7 @@ def _check_counts(
     """Compare with the manifest: a garbage collection may have come between two reads."""
     found: dict[IndexKind, int] = {
         "products": len(products) - sum(len(others) for others in twins.values()),
-        "policies": sum(1 + len(section.questions) for section in policies.values()),
+        "policies": sum(1 + len(section_lines(section)) for section in policies.values()),
     }
     if found != manifest.counts:
         raise IndexMismatch(f"catalog version {version_id}: records {found}, manifest {manifest.counts}; {REMEDY}")
@@ -167,21 +168,31 @@ def keyword_text(product: Product) -> str:
 
 
 def section_text(section: PolicySection) -> str:
-    """Return what is embedded of a policy section besides its questions."""
+    """Return what is embedded of a policy section as a whole."""
     return f"{section.heading}. {section.text}"
+
+
+def section_lines(section: PolicySection) -> list[str]:
+    """Return the lines of a policy section as its answers say them."""
+    return [statement.text for statement in policy_source(1, section).statements]
+
+
+def line_text(section: PolicySection, line: str) -> str:
+    """Return what is embedded of one line; alone it rarely says what it is about."""
+    return f"{section.heading}: {line}"
+
+
+def line_id(section_id: str, place: int) -> str:
+    """Return the id of a section's line in the index: "returns.window#1" for the first."""
+    return f"{section_id}#{place + 1}"
 
 
 def read_policy_vectors(index: Index, policies: Mapping[str, PolicySection]) -> PolicyVectors:
     ids = list(policies)
-    owners = [place for place, key in enumerate(ids) for _ in policies[key].questions]
-    questions = [question_id(key, place) for key in ids for place in range(len(policies[key].questions))]
-    found = index.vectors("policies", [*ids, *questions])
-    return PolicyVectors(tuple(ids), found[: len(ids)], found[len(ids) :], np.asarray(owners, dtype=np.intp))
-
-
-def question_id(section_id: str, place: int) -> str:
-    """Return the id of a section's exemplar question in the index: "returns.window#q1" for the first."""
-    return f"{section_id}#q{place + 1}"
+    lines = [(place, number) for place, key in enumerate(ids) for number in range(len(section_lines(policies[key])))]
+    found = index.vectors("policies", [*ids, *(line_id(ids[place], number) for place, number in lines)])
+    owners = np.asarray([place for place, _ in lines], dtype=np.intp)
+    return PolicyVectors(tuple(ids), found[: len(ids)], found[len(ids) :], owners)
 
 
 def section_words(section: PolicySection) -> str:

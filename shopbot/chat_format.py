@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from shopbot.cards import Card, card_head, told_text
+from shopbot.cards import Asked, card_head, cut_to_size, told_text
 from shopbot.prompts import Example, RolePrompt
 from shopbot.statements import Source
 
-CHAT_FORMAT_VERSION = 3
+CHAT_FORMAT_VERSION = 4
 
 
 def to_messages(prompt: RolePrompt, context: str, question: str, **variables: str) -> list[BaseMessage]:
@@ -38,9 +38,10 @@ def as_facts(facts: Iterable[tuple[int, str]]) -> str:
     return "Facts:\n" + "\n".join(f"[{number}] {_one_line(text)}" for number, text in facts)
 
 
-def as_cards(sources: Sequence[Source], cards: Mapping[int, Card] | None = None) -> str:
-    """Render records as cards: of a product what `cards` has for its number; the text of a section."""
-    return "Records:\n" + ("\n".join(_card(s, (cards or {}).get(s.number, Card())) for s in sources) or "none")
+def as_cards(sources: Sequence[Source], asked: Mapping[int, Asked] | None = None) -> str:
+    """Render records as cards: of a product what is asked of it (`asked`, by its number); the text of a section."""
+    told = cut_to_size(asked or {})
+    return "Records:\n" + ("\n".join(_card(source, told.get(source.number, Asked())) for source in sources) or "none")
 
 
 def as_sections(section_ids: Iterable[str]) -> str:
@@ -48,11 +49,11 @@ def as_sections(section_ids: Iterable[str]) -> str:
     return f"Sections: {', '.join(section_ids) or 'any'}"
 
 
-def _card(source: Source, card: Card) -> str:
+def _card(source: Source, asked: Asked) -> str:
     title = f"[{source.number}] {_one_line(source.title)}"
     if source.product is None:
         return "\n".join([title, *(_one_line(statement.text) for statement in source.statements)])
-    return "\n".join([f"{title}: {_one_line(card_head(source, card))}", *(_one_line(told_text(s)) for s in card.lines)])
+    return "\n".join([f"{title}: {_one_line(card_head(asked))}", *(_one_line(told_text(s)) for s in asked.lines)])
 
 
 def _exchange(example: Example) -> Iterable[BaseMessage]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from shopbot.catalog import CatalogVersion
 from shopbot.embedding import Embedder, Vectors
+from shopbot.intents import Scores
 from shopbot.types import Hit
 
 RRF_K = 60
@@ -46,14 +47,15 @@ def search_products(
     return fuse(dense, keyword, weights)[:k]
 
 
-def search_policies(
-    version: CatalogVersion, embedder: Embedder, query: str, k: int, vector: Vectors | None = None
-) -> list[Hit]:
-    """Return at most k policy sections, best first, ties by id; what `score` is made of: `PolicyVectors.rank`."""
+def search_policies(version: CatalogVersion, query: str, vector: Vectors, meant: Scores, k: int) -> list[Hit]:
+    """Return at most k policy sections, best first, ties by id; what `score` is made of: `PolicyVectors.rank`.
+
+    `vector` is the query's embedding, (dimension,) L2-normalised, `meant` what the classifier of intents says of it.
+    """
     if not query.strip() or not version.policy_vectors.sections:
         return []
     keywords = _relative(version.policy_keywords.search(query, len(version.policy_vectors.sections)))
-    return version.policy_vectors.rank(_embedded(embedder, query, vector), keywords)[:k]
+    return version.policy_vectors.rank(vector, meant, keywords)[:k]
 
 
 def _relative(ranked: Ranked) -> dict[str, float]:

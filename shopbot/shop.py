@@ -6,7 +6,8 @@ policies/questions.yaml section id -> questions that customers ask about it
 size_guides/*.md        as policies; optional
 voice.md                how the shop sounds
 promotions.yaml         dated offers
-routes.yaml             example utterances for the router
+routes.yaml             example messages by route
+fields.yaml             how customers ask for each field of a record, and for what no record says; optional
 phrases.yaml            the assistant's fixed phrases, with {placeholders}
 courtesies.yaml         sentences that claim nothing, which a tuned model may use; optional
 training/               what a tuned model is trained on besides: conversations, patterns; optional
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from shopbot.errors import ConfigError, InputError
 from shopbot.money import currency_precision
@@ -94,6 +95,35 @@ class ShopConfig(Frozen):
         return value
 
 
+class FieldQuestions(Frozen):
+    """How customers ask for a field; {name} stands for the product's name, {option} for a size or a colour.
+
+    Follow-ups name nothing: they ask for more in the same message, or in the next one.
+    """
+
+    questions: tuple[str, ...] = Field(min_length=1)
+    follow_ups: tuple[str, ...] = ()
+
+
+class Unknown(Frozen):
+    """Something that records often do not say: `word` must not stand in the record, `what` is how it is called.
+
+    `kind` limits it to products of some categories (training/patterns.yaml: kinds); "any" fits all.
+    """
+
+    ask: str
+    what: str
+    word: str
+    kind: str = "any"
+
+
+class Questions(Frozen):
+    """fields.yaml."""
+
+    fields: dict[str, FieldQuestions] = {}
+    unknown: tuple[Unknown, ...] = ()
+
+
 class PolicyDocument(Frozen):
     """The front matter of one policy or size guide; its sections carry its id in `policy`."""
 
@@ -111,6 +141,7 @@ class Shop(Frozen):
     policies: tuple[PolicySection, ...]
     promotions: tuple[Promotion, ...]
     routes: dict[Route, tuple[str, ...]]
+    questions: Questions = Questions()
     phrases: dict[str, str]
     courtesies: tuple[str, ...] = ()
     voice: str
@@ -149,6 +180,7 @@ def load_shop(folder: Path) -> Shop:
         policies=_with_questions(folder / "policies" / "questions.yaml", sections),
         promotions=_read_promotions(folder / "promotions.yaml"),
         routes=_parse(folder / "routes.yaml", TypeAdapter(dict[Route, tuple[str, ...]]), optional=True, empty={}),
+        questions=_parse(folder / "fields.yaml", TypeAdapter(Questions), optional=True, empty={}),
         phrases=_parse(folder / "phrases.yaml", TypeAdapter(dict[str, str]), optional=True, empty={}),
         courtesies=_parse(folder / "courtesies.yaml", TypeAdapter(tuple[str, ...]), optional=True),
         voice=_read_text(folder / "voice.md"),

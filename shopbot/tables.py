@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration, so that an up-to-date database opens without alembic; a test compares the two."""
 
 ACTIVE = "active"
@@ -85,7 +85,7 @@ catalog_pointer = Table(
     Column("version_id", String(64), ForeignKey("catalog_versions.id"), nullable=False),
 )
 
-# Every vector of a version has its row here; `kind` is product, policy (a section's text) or question.
+# Every vector of a version has its row here; `kind` is product, policy (a section's text) or line.
 # A product may have the same id as a policy section, hence `kind` in the key.
 records = Table(
     "records",
@@ -96,7 +96,7 @@ records = Table(
     Column("ordinal", Integer, nullable=False),
     Column("payload", Json, nullable=False),
     Column("embed_hash", String(64), nullable=False),
-    _one_of("kind", "product", "policy", "question"),
+    _one_of("kind", "product", "policy", "line"),
 )
 
 # Keyed by article across versions (design, decision 2); sku is "" for the product itself. NULL means unknown.
