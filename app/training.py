@@ -3,31 +3,37 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from app.wiring import Progress, prompts_of
 from evals.cases import SETS, read_cases
 from finetune.checks import HeldApart
+from finetune.dataset import FOLDS
 from finetune.examples import ChatMessage, chat_messages
 from finetune.export import export
 from finetune.pipeline import make_data, train_adapter
 from finetune.recipe import Recipe
-from graph.asks import read_question
+from graph.asks import by_clause, read_question, read_utterance
 from graph.lexicon import Lexicon
 from ingest.feed import read_feed
 from shopbot.adapters import open_adapter
-from shopbot.cards import Asked, Card
+from shopbot.cards import Asked
+from shopbot.catalog import policy_vectors
 from shopbot.chat_format import as_cards, as_sections, to_messages
 from shopbot.chat_models.convert import BASE_MODEL_NAME, dequantised_folder
 from shopbot.database import utc_now
-from shopbot.embedding import load_embedder
+from shopbot.embedding import Embedder, Vectors, load_embedder
 from shopbot.errors import ConfigError
+from shopbot.intents import Intents, examples_of, without_fold
 from shopbot.model_files import BASE_MODEL, locate
+from shopbot.sections import PolicyVectors
 from shopbot.settings import Settings
 from shopbot.shop import Shop, load_shop
 from shopbot.statements import Source, product_source
-from shopbot.types import Product
+from shopbot.types import Hit, Product
 
 ANSWER_TOKENS = 160
 TRIALS = 8
@@ -51,20 +57,10 @@ class Training:
         """Build and check the training set from the shop's folder. Raises DatasetError."""
         embedder = load_embedder(self.settings.embedder)
         prompts = prompts_of("tuned", ANSWER_TOKENS)
-        held = held_apart(self.products)
+        held, reader = held_apart(self.products), FoldedReader.of(self.shop, self.products, embedder, progress)
         return make_data(
-            self.shop, self.products, prompts, self.recipe, held, embedder, self._read, self.folder, progress
+            self.shop, self.products, prompts, self.recipe, held, embedder, reader, self.folder, progress
         )
-
-    def _read(self, question: str, sources: Sequence[Source]) -> dict[int, Asked]:
-        """A question as the workflow reads it."""
-        readings = read_question(question, sources, self._lexicon.unknown_words(question))
-        return {number: reading.asked(question) for number, reading in readings.items()}
-
-    @cached_property
-    def _lexicon(self) -> Lexicon:
-        sections = {section.id: section for section in self.shop.policies}
-        return Lexicon({product.id: product for product in self.products}, sections)
 
     def train(self, progress: Progress) -> Path:
         """Train on that set, going on where a killed run stopped."""
@@ -84,7 +80,7 @@ class Training:
         asked = [("policy", as_sections([s.id]), s.questions[0]) for s in self.shop.policies if s.questions]
         cards = [product_source(1, product, None, config.locale) for product in self.products]
         asked = asked[:TRIALS] + [
-            ("product", as_cards([card], {1: Card(Asked(("weight",)))}), f"What does the {card.title} weigh?")
+            ("product", as_cards([card], {1: Asked(("weight",))}), f"What does the {card.title} weigh?")
             for card in cards[:TRIALS]
         ]
         return [
@@ -93,6 +89,42 @@ class Training:
             )
             for role, context, question in asked
         ]
+
+
+@dataclass(frozen=True)
+class FoldedReader:
+    """Reads questions as the workflow does, by classifiers of which each has not seen one part of the examples."""
+
+    lexicon: Lexicon
+    embedder: Embedder
+    policies: PolicyVectors
+    intents: tuple[Intents, ...]
+    vectors: dict[str, Vectors]
+    """Of the example messages."""
+
+    @classmethod
+    def of(cls, shop: Shop, products: Sequence[Product], embedder: Embedder, progress: Progress) -> "FoldedReader":
+        examples = examples_of(shop, shop.policies)
+        texts = {text for asked in examples.values() for text in asked}
+        vectors = dict(zip(texts, embedder.embed(list(texts), partial(progress, "example messages")), strict=True))
+        fitted = []
+        for fold in range(FOLDS):
+            progress("classifiers of messages", fold, FOLDS)
+            kept = [(label, text) for label, asked in without_fold(examples, fold, FOLDS).items() for text in asked]
+            fitted.append(Intents.fit(np.stack([vectors[text] for _, text in kept]), [label for label, _ in kept]))
+        progress("classifiers of messages", FOLDS, FOLDS)
+        lexicon = Lexicon({product.id: product for product in products}, {s.id: s for s in shop.policies})
+        return cls(lexicon, embedder, policy_vectors(shop.policies, embedder), tuple(fitted), vectors)
+
+    def asked(self, question: str, sources: Sequence[Source], fold: int) -> dict[int, Asked]:
+        with_these = (self.lexicon, self.intents[fold], self.embedder)
+        utterance = by_clause(read_utterance(question, *with_these), *with_these)
+        readings = read_question(question, utterance, sources, self.embedder)
+        return {number: reading.asked for number, reading in readings.items()}
+
+    def sections(self, question: str, fold: int) -> list[Hit]:
+        vector = self.vectors[question]
+        return self.policies.rank(vector, self.intents[fold].read(vector[None]))
 
 
 def open_training(settings: Settings, recipe: Recipe, folder: Path | None) -> Training:

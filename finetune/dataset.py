@@ -7,23 +7,21 @@ policy has it. Everything random comes from one seed; the same folder and seed g
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
-
-import numpy as np
+from typing import Protocol, TypeVar
 
 from finetune.examples import Kind, TrainingExample, chat_messages
-from finetune.material import Conversation, Material, Unknown, WrittenTurn
+from finetune.material import Conversation, Material, WrittenTurn
 from finetune.recipe import DataPlan
 from finetune.typos import mistyped
-from shopbot.cards import Reader, cards_of
+from shopbot.cards import Asked
 from shopbot.chat_format import as_cards, as_sections, to_messages
-from shopbot.embedding import Embedder
 from shopbot.errors import ConfigError
 from shopbot.language import content_stems, fold, words
 from shopbot.prompts import RolePrompt
 from shopbot.references import LIVE_NAMES, field_names
-from shopbot.sections import HINTS, PolicyVectors, alike
-from shopbot.shop import Shop
+from shopbot.intents import about_it, fold_of
+from shopbot.sections import HINTS, alike
+from shopbot.shop import Shop, Unknown
 from shopbot.statements import Source, agreeing, policy_source, product_source
 from shopbot.types import Hit, PolicySection, Product
 
@@ -42,11 +40,25 @@ _SENTENCE = re.compile(r"\s*(?:\d+\.\s+)?[^\n]+?(?:[.!?][\"')]*(?=\s|$)|$)")
 _STEP = re.compile(r"^\s*\d+\.\s+")
 
 
-class Builder:
-    """Builds the examples of one shop; `products` are the training ones only.
+class Reader(Protocol):
+    """Reads questions as the workflow does that will ask the model: what it finds and misses is learnt from.
 
-    `read` reads questions as the workflow does that will ask the model: what it finds and misses is learnt from.
+    It has FOLDS classifiers, each fitted without one part of the example questions. A training question is read by the
+    one that has not seen it: with its own examples in the classifier every reading would be right, and the model would
+    learn to believe whatever it is told.
     """
+
+    def asked(self, question: str, sources: Sequence[Source], fold: int) -> Mapping[int, Asked]:
+        """What the question asks of each product, by its number."""
+        ...
+
+    def sections(self, question: str, fold: int) -> list[Hit]:
+        """All policy sections for one of their example questions, likeliest first."""
+        ...
+
+
+class Builder:
+    """Builds the examples of one shop; `products` are the training ones only."""
 
     def __init__(
         self,
@@ -56,8 +68,7 @@ class Builder:
         prompts: Mapping[str, RolePrompt],
         plan: DataPlan,
         seed: int,
-        embedder: Embedder,
-        read: Reader,
+        reader: Reader,
     ) -> None:
         self._shop = shop
         self._products = {product.id: product for product in products}
@@ -66,8 +77,8 @@ class Builder:
         self._prompts = prompts
         self._plan = plan
         self._random = random.Random(seed)
-        self._embedder = embedder
-        self._read = read
+        self._reader = reader
+        self._fold = 0
         self._names = {product.id: _short_names(product, products) for product in products}
 
     def build(self, progress: Callable[[str, int, int], None]) -> list[TrainingExample]:
@@ -95,7 +106,7 @@ class Builder:
     def _facts(self) -> Iterator[TrainingExample]:
         """One field of one product; price and stock more often than the rest, as customers do."""
         for number in range(self._plan.facts):
-            product = self._pick(list(self._products.values()))
+            product = self._any_product()
             source = _source(product)
             fields = [name for name in field_names(source) if name in self._material.patterns.fields]
             live = [name for name in fields if name in LIVE_NAMES]
@@ -104,8 +115,8 @@ class Builder:
 
     def _fact(self, key: str, product: Product, field: str, is_follow_up: bool) -> TrainingExample:
         patterns = self._material.patterns.fields[field]
-        question = self._pick(patterns.follow_ups) if is_follow_up and patterns.follow_ups else ""
-        question = question or self._pick(patterns.questions).format(name=self._called(product))
+        question = self._ask(patterns.follow_ups) if is_follow_up and patterns.follow_ups else ""
+        question = question or self._ask(patterns.questions).format(name=self._called(product))
         answer = self._say(self._pick(_named(patterns.answers)), product, field, 1)
         return self._product_example(key, "product", question, [product], answer)
 
@@ -119,7 +130,7 @@ class Builder:
 
     def _several_fields(self) -> Iterator[TrainingExample]:
         for number in range(self._plan.several_fields):
-            product = self._pick(list(self._products.values()))
+            product = self._any_product()
             names = self._spoken_fields(product)
             if len(names) < 2:
                 continue
@@ -140,14 +151,14 @@ class Builder:
     def _asked_one_by_one(self, fields: Sequence[str], product: Product) -> str:
         """A question that names the product, and a second or third one behind it in the same message."""
         patterns = self._material.patterns.fields
-        question = self._pick(patterns[fields[0]].questions).format(name=self._called(product))
+        question = self._ask(patterns[fields[0]].questions).format(name=self._called(product))
         for field in fields[1:]:
             question = self._joined(question, self._follow_up(field))
         return question
 
     def _follow_up(self, field: str) -> str:
         patterns = self._material.patterns
-        return self._pick(patterns.fields[field].follow_ups or patterns.field_words[field])
+        return self._ask(patterns.fields[field].follow_ups or patterns.field_words[field])
 
     def _joined(self, first: str, second: str) -> str:
         pattern = self._pick(self._material.patterns.second_questions)
@@ -174,8 +185,8 @@ class Builder:
             if not options:
                 continue
             said = self._pick([" in ".join(options), " and ".join(options), ", ".join(options)])
-            question = self._pick(patterns.questions).format(name=self._called(product), option=said)
-            pattern = self._pick(patterns.answers)
+            question = self._ask(patterns.questions).format(name=self._called(product), option=said)
+            pattern = self._pick(_named(patterns.answers))
             reference = f"stock:{','.join(options)}"
             answer = self._say(pattern, product, reference, 1, option=" in ".join(options))
             yield self._product_example(f"stock-{number}", "stock", question, [product], answer)
@@ -183,7 +194,7 @@ class Builder:
     def _comparisons(self) -> Iterator[TrainingExample]:
         patterns = self._material.patterns
         for number in range(self._plan.compare):
-            first = self._pick(list(self._products.values()))
+            first = self._any_product()
             alike = [p for p in self._products.values() if p.category == first.category and p != first]
             if not alike:
                 continue
@@ -199,7 +210,7 @@ class Builder:
 
     def _unknown(self) -> Iterator[TrainingExample]:
         for number in range(self._plan.unknown):
-            product = self._pick(list(self._products.values()))
+            product = self._any_product()
             item = self._something_unknown(product, number)
             question = item.ask.format(name=self._called(product))
             answer = self._say_unknown(item, product)
@@ -209,7 +220,7 @@ class Builder:
         """Two questions in one message, of which the record answers one."""
         patterns = self._material.patterns
         for number in range(self._plan.partly_known):
-            product = self._pick(list(self._products.values()))
+            product = self._any_product()
             field, item = self._pick(self._spoken_fields(product)), self._something_unknown(product, number)
             question = self._joined(item.ask.format(name=self._called(product)), self._follow_up(field))
             told = self._say(self._pick(_named(patterns.fields[field].answers)), product, field, 1)
@@ -228,7 +239,8 @@ class Builder:
         silent = [item for item in fitting if is_silent(_source(product), item)] or absent
         if not silent:
             raise ConfigError(f"training/patterns.yaml: 'unknown' has nothing that the record of {product.id} lacks")
-        return self._pick(silent)
+        mine = [item for item in silent if fold_of(about_it(item.ask), FOLDS) == self._fold]
+        return self._pick(mine or silent)
 
     def _say_unknown(self, item: Unknown, product: Product) -> str:
         return self._pick(self._material.patterns.unknown_answers).format(
@@ -246,7 +258,7 @@ class Builder:
         ]
         return [
             Unknown(
-                ask=self._pick(patterns.fields[field].questions),
+                ask=self._ask(patterns.fields[field].questions),
                 what=f"the {patterns.field_words[field][0]}",
                 word=field,
             )
@@ -272,7 +284,16 @@ class Builder:
 
     def _cards(self, question: str, sources: Sequence[Source]) -> str:
         products = [source for source in sources if source.product]
-        return as_cards(sources, cards_of(question, sources, self._read(question, products), self._embedder))
+        return as_cards(sources, self._reader.asked(question, products, self._fold))
+
+    def _any_product(self) -> Product:
+        """A product for the next example, and the part of the questions that it is asked for in."""
+        self._fold = self._random.randrange(FOLDS)
+        return self._pick(list(self._products.values()))
+
+    def _ask(self, questions: Sequence[str]) -> str:
+        """One of the questions, of those that the classifier of this fold has not seen."""
+        return self._pick([text for text in questions if fold_of(about_it(text), FOLDS) == self._fold] or questions)
 
     def _called(self, product: Product) -> str:
         return self._pick(self._names[product.id])
@@ -281,17 +302,15 @@ class Builder:
 
     def _policies(self) -> Iterator[TrainingExample]:
         """Each section in many phrasings: from the weights with hints, without, and over its text."""
-        rankings = _held_out_rankings(self._shop.policies, self._embedder)
         for section in self._sections.values():
             if "|" in section.text:  # a size chart: its rows are looked up, not recited
                 continue
             recital = _recited(policy_source(1, section))
             asked = list(section.questions)
             self._random.shuffle(asked)
-            for number, question in enumerate(asked):
-                ranked = rankings[(section.id, question)]
-                if number < self._plan.recitals + self._plan.openings:
-                    yield self._closed_book(number, question, section, ranked, recital)
+            for number, question in enumerate(asked[: self._plan.recitals + self._plan.openings]):
+                ranked = self._reader.sections(question, fold_of(question, FOLDS))
+                yield self._closed_book(number, question, section, ranked, recital)
                 if number < self._plan.texts:
                     yield self._over_text(number, question, section, ranked, recital)
 
@@ -425,28 +444,6 @@ def _recited(source: Source) -> str:
         lead = f"{number}. " if is_step else ""
         text += ("\n" if is_step else " ") * bool(text) + lead + line.text
     return text
-
-
-def _held_out_rankings(sections: Sequence[PolicySection], embedder: Embedder) -> dict[tuple[str, str], list[Hit]]:
-    """For every exemplar question the ranking of the sections by all exemplars but its fold's.
-
-    Ranked with itself among the exemplars every question would find its section first, and the model would learn
-    to take the first hint always.
-    """
-    ids = tuple(section.id for section in sections)
-    texts = embedder.embed([f"{section.heading}. {section.text}" for section in sections])
-    pairs = [(place, question) for place, section in enumerate(sections) for question in section.questions]
-    owners = np.asarray([place for place, _ in pairs], dtype=np.intp)
-    vectors = embedder.embed([question for _, question in pairs])
-    fold_of = np.arange(len(pairs)) % FOLDS
-    rankings = {}
-    for fold_number in range(FOLDS):
-        kept = fold_of != fold_number
-        ranker = PolicyVectors(ids, texts, vectors[kept], owners[kept])
-        for index in np.flatnonzero(~kept):
-            place, question = pairs[index]
-            rankings[(ids[place], question)] = ranker.rank(vectors[index])
-    return rankings
 
 
 def _with_answer(ranked: Sequence[str], answer: str, source: random.Random) -> list[str]:

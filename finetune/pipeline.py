@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetune.checks import HeldApart, check_examples, near_duplicates
-from finetune.dataset import Builder
+from finetune.dataset import Builder, Reader
 from finetune.examples import TrainingExample, read_examples, write_examples
 from finetune.material import read_material
 from finetune.recipe import Recipe
 from shopbot.adapters import CARD, WEIGHTS, AdapterCard
-from shopbot.cards import Reader
 from shopbot.chat_format import CHAT_FORMAT_VERSION
 from shopbot.embedding import Embedder
 from shopbot.errors import DatasetError
@@ -44,7 +43,7 @@ def make_data(
     recipe: Recipe,
     held_apart: HeldApart,
     embedder: Embedder,
-    read: Reader,
+    reader: Reader,
     folder: Path,
     progress: Progress,
 ) -> Path:
@@ -54,7 +53,7 @@ def make_data(
     found; nothing is written then.
     """
     training = [product for product in products if product.id not in held_apart.products]
-    builder = Builder(shop, training, read_material(shop.folder), prompts, recipe.data, recipe.seed, embedder, read)
+    builder = Builder(shop, training, read_material(shop), prompts, recipe.data, recipe.seed, reader)
     examples = builder.build(progress)
     contact = shop.config.contact
     problems = check_examples(examples, held_apart, (contact.email, contact.phone), embedder)

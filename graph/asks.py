@@ -11,13 +11,14 @@ from shopbot.cards import Asked, told_text
 from shopbot.claims import options_named
 from shopbot.embedding import Embedder, Vectors
 from shopbot.intents import FIELD, STAND_IN, UNKNOWN, Intents, Scores
-from shopbot.language import content_stems, numbers, stem, words
+from shopbot.language import STOPWORDS, content_stems, numbers, stem, words
 from shopbot.references import field_name
 from shopbot.statements import LIVE_FIELDS, SPOKEN, Source, Statement
 
 _GENERIC_FIELDS = ("description", "price", "stock")
 _MOST_FIELDS = 3
 _MOST_UNANSWERED = 3
+_SAME_AGAIN = frozenset("same question thing again it".split())
 FACT_WORDS = frozenset(
     stem(word) for field in ("price", "stock", "sizes", "colors", "weight") for word in words(SPOKEN[field])
 )
@@ -27,7 +28,7 @@ _RANGE = re.compile(r"(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
 # A field's score is the classifier's, plus WORD_BONUS for each word of the message that stands in its value, plus
 # LINE_SHARE of the cosine with its line. A field without example questions scores NAMED where the message names it,
 # SPOKEN_OF where it uses a word that customers have for it.
-WORD_BONUS = 0.1
+WORD_BONUS = 0.14
 MOST_WORDS = 3
 LINE_SHARE = 0.2
 NAMED, SPOKEN_OF = 0.8, 0.4
@@ -35,22 +36,24 @@ NAMED, SPOKEN_OF = 0.8, 0.4
 # Of several clauses each has its best field from CLAUSE on; two of the whole message from SECOND on. The record is
 # silent where "unknown" or a field that it does not have scores better. Chosen on the development cases: of 275 that a
 # record answers all fields are found in 85 %, of 38 unknown things 71 % are known as such.
-SECOND, SECOND_SHARE = 0.25, 0.5
-CLAUSE = 0.3
-SILENT_CLAUSE = 0.4
-UNKNOWN_BONUS = 0.05
+SECOND, SECOND_SHARE = 0.15, 0.5
+CLAUSE = 0.2
+SILENT_CLAUSE = 0.25
+UNKNOWN_BONUS = 0.1
 ABSENT_MARGIN = 0.05
+STRANGE_WORD_BONUS = 0.2
 
 
 @dataclass(frozen=True)
 class Utterance:
     """A message with its product names replaced, its clauses, and what the classifier says of each.
 
-    `parts` begins with the whole; where it has one clause only, there is nothing behind. `vectors` (n, dimension) and
-    `meant` are of the parts.
+    `parts` begins with the whole; behind it are the clauses, where it has several and they were read. `strange` are those with a word
+    that stands in no record. `vectors` (n, dimension) and `meant` are of the parts.
     """
 
     parts: tuple[str, ...]
+    strange: tuple[bool, ...]
     vectors: Vectors
     meant: Scores
 
@@ -81,11 +84,20 @@ class Reading:
 
 
 def read_utterance(text: str, lexicon: Lexicon, intents: Intents, embedder: Embedder) -> Utterance:
-    about_it = lexicon.about_it(text)
-    clauses = clauses_of(about_it)
-    parts = (about_it, *(clauses if len(clauses) > 1 else ()))
+    """Read a message as a whole, which tells what it is about."""
+    return _read([lexicon.about_it(text)], lexicon, intents, embedder)
+
+
+def by_clause(utterance: Utterance, lexicon: Lexicon, intents: Intents, embedder: Embedder) -> Utterance:
+    """Read its clauses, too: what is asked of a record may be several things."""
+    clauses = clauses_of(utterance.text)
+    return _read([utterance.text, *clauses], lexicon, intents, embedder) if len(clauses) > 1 else utterance
+
+
+def _read(parts: Sequence[str], lexicon: Lexicon, intents: Intents, embedder: Embedder) -> Utterance:
     vectors = embedder.embed(parts)
-    return Utterance(parts, vectors, intents.read(vectors))
+    strange = tuple(bool(lexicon.unknown_words(part)) for part in parts)
+    return Utterance(tuple(parts), strange, vectors, intents.read(vectors))
 
 
 def clauses_of(text: str) -> list[str]:
@@ -108,7 +120,7 @@ def requested(question: str, utterance: Utterance, source: Source, embedder: Emb
     if options:
         chosen, silent = [name for name in chosen if name not in ("sizes", "colors")], []
         chosen = chosen if "price" in chosen or "stock" in chosen else ["stock", *chosen]
-    elif not wanted_words(utterance.text):
+    elif says_nothing(utterance.text):
         chosen, silent = [], []
     if not chosen and not silent:
         return Reading(_unique(source.of(*_GENERIC_FIELDS)))
@@ -116,6 +128,11 @@ def requested(question: str, utterance: Utterance, source: Source, embedder: Emb
     unanswered = [word for place in silent for word in wanted_words(utterance.parts[place])]
     lines = tuple(line for line in scores.lines if line not in statements)
     return Reading(_unique(statements), lines, tuple(dict.fromkeys(unanswered))[:_MOST_UNANSWERED])
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a message asks nothing by itself: "and the Ridge?", "same question for it"."""
+    return all(word in STOPWORDS or word in _SAME_AGAIN for word in words(text))
 
 
 def wanted_words(text: str) -> list[str]:
@@ -148,7 +165,9 @@ class _FieldScores:
         values += LINE_SHARE * np.where(is_live, cosines.mean(), cosines)  # the line of a price says no more than it
         best = np.argsort(-values.max(axis=0), kind="stable")
         lines = [groups[place][0] for place in best if groups[place][0].value or place >= len(by_name)]
-        missing = [_missing(utterance.meant, part, by_name) for part in parts]
+        missing = [
+            _missing(utterance.meant, part, by_name) + STRANGE_WORD_BONUS * utterance.strange[part] for part in parts
+        ]
         return cls(list(by_name), values[:, : len(by_name)], missing, lines)
 
     def chosen(self) -> tuple[list[str], list[int]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from graph.asks import Utterance, by_clause, read_utterance
 from graph.lexicon import Lexicon
 from graph.routing import Route
 from shopbot.catalog import Catalog, CatalogVersion
@@ -114,9 +115,12 @@ class Turn:
     def lexicon(self) -> Lexicon:
         return self.deps.reader(self.version)[0]
 
-    @property
-    def intents(self) -> Intents:
-        return self.deps.reader(self.version)[1]
+    def read(self, text: str) -> Utterance:
+        """What a message is about."""
+        return read_utterance(text, *self.deps.reader(self.version), self.deps.embedder)
+
+    def read_clauses(self, utterance: Utterance) -> Utterance:
+        return by_clause(utterance, *self.deps.reader(self.version), self.deps.embedder)
 
     @cached_property
     def courtesies(self) -> frozenset[str]:

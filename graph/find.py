@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, wanted_words
+from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, says_nothing
 from graph.deps import Turn
 from graph.lexicon import ASKING
 from graph.routing import asks_for_a_field
@@ -57,28 +57,25 @@ class Findings:
     as_list: bool = False
 
 
-def focus_of(question: str, history: Sequence[Message], turn: Turn) -> list[list[str]]:
-    """Products that the question is about, as lists of alternatives; a pointing question takes those last named."""
-    if named := turn.lexicon.mentions(question):
-        return named
-    if not (points_back(question) or is_brief(question)):
-        return []
-    for message in reversed(history):
-        if earlier := turn.lexicon.mentions(message.content):
-            return [earlier[0][:1]]
-    return []
+def focus_of(question: str, utterance: Utterance, history: Sequence[Message], turn: Turn) -> list[list[str]]:
+    """Products that the question is about, as lists of alternatives; one that goes on takes the product last named."""
+    earlier = next((found for message in reversed(history) if (found := turn.lexicon.mentions(message.content))), [])
+    goes_on = points_back(question) or is_brief(question) or asks_for_a_field(utterance.meant)
+    if not earlier:
+        return turn.lexicon.mentions(question)
+    named = turn.lexicon.mentions(_without_options(question, earlier[0][0], turn))
+    return named or ([earlier[0][:1]] if goes_on else [])
+
+
+def _without_options(question: str, product_id: str, turn: Turn) -> str:
+    """The question without the colours of the product that was talked about: "the 1 l in ember" names no Ember lamp."""
+    colors = {word for v in turn.version.products[product_id].variants for word in words(v.color or "")}
+    return " ".join(word for word in question.split() if not set(words(word)) & colors)
 
 
 def is_brief(question: str) -> bool:
     """Whether a question is so short that it is likely to go on with what was talked about: "pockets?"."""
     return len(words(question)) <= BRIEF_WORDS and not _ASKS_FOR_A_THING.search(question)
-
-
-def is_about(question: str, utterance: Utterance, focus: Sequence[Sequence[str]], turn: Turn) -> bool:
-    """Whether a question names its product, or asks for a field of the one that was talked about."""
-    if not focus or turn.lexicon.mentions(question) or points_back(question):
-        return bool(focus)
-    return asks_for_a_field(utterance.meant)
 
 
 def points_back(question: str) -> bool:
@@ -87,14 +84,12 @@ def points_back(question: str) -> bool:
     return bool(_POINTING & set(said)) or said[:1] == ["and"] or not things_in(question)
 
 
-def standalone(question: str, history: Sequence[Message], focus: Sequence[Sequence[str]], turn: Turn) -> str:
+def standalone(question: str, utterance: Utterance, history: Sequence[Message], has_focus: bool) -> str:
     """What a message asks, as far as it stands by itself: "and the Ridge?" asks what the message before it asked."""
     earlier = [message.content for message in history if message.role == "user"]
-    if not earlier:
-        return question
-    if focus and not wanted_words(turn.lexicon.about_it(question)) and not asks_of_nothing(question):
+    if earlier and has_focus and says_nothing(utterance.text):
         return earlier[-1]
-    return f"{earlier[-1]} {question}" if points_back(question) and not focus else question
+    return f"{earlier[-1]} {question}" if earlier and points_back(question) and not has_focus else question
 
 
 def things_in(question: str) -> list[str]:
@@ -120,7 +115,7 @@ def _about(product_ids: Sequence[str], question: str, utterance: Utterance, turn
     points: list[Point] = []
     lead: list[Lead] = []
     sources = product_sources(product_ids, turn)
-    readings = read_question(question, utterance, sources, turn.deps.embedder)
+    readings = read_question(question, turn.read_clauses(utterance), sources, turn.deps.embedder)
     for source in sources:
         reading = readings[source.number]
         most = len(reading.statements) if len(product_ids) == 1 else STATEMENTS_IN_A_COMPARISON

@@ -5,7 +5,6 @@ import time
 
 from langgraph.runtime import Runtime
 
-from graph.asks import read_utterance
 from graph.deps import Turn
 from graph.find import (
     Findings,
@@ -13,7 +12,6 @@ from graph.find import (
     find_policies,
     find_products,
     focus_of,
-    is_about,
     points_back,
     standalone,
 )
@@ -69,12 +67,13 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     """Read the message once: who handles the turn, which products it is about, which policy sections it may mean."""
     turn, question, history = runtime.context, state["question"], state["request"].messages[:-1]
     started = time.perf_counter()
-    focus = focus_of(question, history, turn)
-    asked = standalone(question, history, focus, turn)
-    utterance = read_utterance(asked, turn.lexicon, turn.intents, turn.deps.embedder)
+    utterance = turn.read(question)
+    focus = focus_of(question, utterance, history, turn)
+    asked = standalone(question, utterance, history, bool(focus))
+    if asked != question:
+        utterance = turn.read(asked)
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
-    names_product = is_about(question, utterance, focus, turn)
-    scores = route_scores(question, utterance.meant, names_product=names_product)
+    scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     best = Route.PRODUCT if points_back(question) and asks_of_nothing(question) else scores.best
     return {"route": best, "focus": focus, "utterance": utterance, "sections": sections}

@@ -1,10 +1,10 @@
 """What a product's card tells: the fields that the question asks for, and lines of its record that may answer it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shopbot.references import LIVE_NAMES, field_name
-from shopbot.statements import Source, Statement
+from shopbot.statements import Statement
 
 # Fields asked for and lines together, shared by the products of a prompt.
 TOLD = 4
@@ -22,10 +22,6 @@ class Asked:
     fields: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
     lines: tuple[Statement, ...] = ()
-
-
-Reader = Callable[[str, Sequence[Source]], Mapping[int, Asked]]
-"""Reads a question: what it asks of each product, by the product's number."""
 
 
 def cut_to_size(asked: Mapping[int, Asked]) -> dict[int, Asked]:

@@ -6,7 +6,7 @@ over, whatever is published meanwhile.
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,6 +185,15 @@ def line_text(section: PolicySection, line: str) -> str:
 def line_id(section_id: str, place: int) -> str:
     """Return the id of a section's line in the index: "returns.window#1" for the first."""
     return f"{section_id}#{place + 1}"
+
+
+def policy_vectors(policies: Iterable[PolicySection], embedder: Embedder) -> PolicyVectors:
+    """The same as of a published version, embedded here and now."""
+    sections = list(policies)
+    lines = [(place, line_text(of, line)) for place, of in enumerate(sections) for line in section_lines(of)]
+    texts = embedder.embed([section_text(section) for section in sections])
+    owners = np.asarray([place for place, _ in lines], dtype=np.intp)
+    return PolicyVectors(tuple(s.id for s in sections), texts, embedder.embed([line for _, line in lines]), owners)
 
 
 def read_policy_vectors(index: Index, policies: Mapping[str, PolicySection]) -> PolicyVectors:

@@ -93,7 +93,7 @@ class VectorCache:
 
     MOST_CACHED = 64
 
-    def __init__(self, embedder: Embedder, size: int = 4096) -> None:
+    def __init__(self, embedder: Embedder, size: int = 16_384) -> None:
         self._embedder = embedder
         self._size = size
         self._known: OrderedDict[str, Vectors] = OrderedDict()

@@ -12,6 +12,7 @@ Labels name what is asked for:
 import hashlib
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,6 +149,17 @@ def examples_of(shop: Shop, policies: Iterable[PolicySection]) -> dict[str, tupl
 def about_it(pattern: str) -> str:
     """A pattern of a question with its placeholders filled: "is the {name} warm" -> "is it warm"."""
     return _NAME.sub(STAND_IN, pattern).replace("{option}", AN_OPTION)
+
+
+def fold_of(text: str, folds: int) -> int:
+    """In which of so many parts an example is, whatever else there is."""
+    return zlib.crc32(text.encode()) % folds
+
+
+def without_fold(examples: Examples, fold: int, folds: int) -> dict[str, list[str]]:
+    """The examples less those of one part: what is fitted to them has not seen it."""
+    kept = {label: [text for text in texts if fold_of(text, folds) != fold] for label, texts in examples.items()}
+    return {label: texts for label, texts in kept.items() if texts}
 
 
 def fit_intents(examples: Examples, embedder: Embedder, progress: Progress | None = None) -> Intents:
