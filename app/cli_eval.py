@@ -66,6 +66,19 @@ def prompts(out: Out, case_set: CaseSet = "test", slices: Slices = None, every: 
 
 
 @commands.command()
+def reading(case_set: CaseSet = "test", slices: Slices = None) -> None:
+    """What is decided before a model writes: route, product, fields, policy section. Asks no model."""
+    from app.wiring import initialise, open_store, wire
+    from evals.reading import find_all, table
+
+    with progress_bars() as bars:
+        store = open_store(load_settings())
+        initialise(store, bars)
+        found = find_all(wire(store, {}).deps, _cases(case_set, slices, 1), bars)
+    typer.echo(table(found))
+
+
+@commands.command()
 def transfer(
     feed: Annotated[Path, typer.Argument(exists=True, help="A feed in the canonical format.")],
     out: Out,

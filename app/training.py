@@ -58,9 +58,7 @@ class Training:
         embedder = load_embedder(self.settings.embedder)
         prompts = prompts_of("tuned", ANSWER_TOKENS)
         held, reader = held_apart(self.products), FoldedReader.of(self.shop, self.products, embedder, progress)
-        return make_data(
-            self.shop, self.products, prompts, self.recipe, held, embedder, reader, self.folder, progress
-        )
+        return make_data(self.shop, self.products, prompts, self.recipe, held, embedder, reader, self.folder, progress)
 
     def train(self, progress: Progress) -> Path:
         """Train on that set, going on where a killed run stopped."""

@@ -85,7 +85,7 @@ class Deps:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reader(self, version: CatalogVersion) -> tuple[Lexicon, Intents]:
-        """The words of a catalog version, and the classifier of messages; opened once a version, the two latest kept."""
+        """The words of a catalog version and the classifier of messages; opened once, the two latest are kept."""
         with self._lock:
             if version.version_id not in self._readers:
                 for stale in list(self._readers)[:-1]:

@@ -133,7 +133,7 @@ class Lexicon:
         if not ids:
             return text
         in_titles = {stemmed for product_id in ids for stemmed in self._titles[product_id]}
-        first = {self._titles[product_id][0] for product_id in ids}
+        first = {self._titles[product_id][0] for product_id in ids} & self._names.keys()
         stems = [self._corrected(content_stems(word)) for word in said]
         runs = _runs([bool(in_titles & set(of_word)) for of_word in stems])
         names = [run for run in runs if len(run) > 1 or first & set(stems[run[0]])] or sorted(runs, key=len)[-1:]

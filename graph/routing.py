@@ -41,9 +41,7 @@ class RouteScores:
 
 def route_scores(question: str, meant: Scores, *, names_product: bool) -> RouteScores:
     """Score all routes for a question; `meant` is what the classifier says of it."""
-    scores = {
-        route: max(meant.best_of(start) for start in (route, *_SPEAKS_FOR.get(route, ()))) for route in Route
-    }
+    scores = {route: max(meant.best_of(start) for start in (route, *_SPEAKS_FOR.get(route, ()))) for route in Route}
     scores[Route.PRODUCT] += _NAMED_PRODUCT_BONUS * names_product
     scores[Route.ORDER] += _ORDER_ID_BONUS * bool(_ORDER_ID.search(question))
     return RouteScores(scores)
@@ -51,4 +49,5 @@ def route_scores(question: str, meant: Scores, *, names_product: bool) -> RouteS
 
 def asks_for_a_field(meant: Scores) -> bool:
     """Whether a message asks something of one product, rather than which products there are."""
-    return max(meant.best_of(FIELD), meant.best_of(UNKNOWN)) > meant.of(Route.PRODUCT)
+    # More than 0, too, which is what labels without examples have.
+    return max(meant.best_of(FIELD), meant.best_of(UNKNOWN)) > max(meant.of(Route.PRODUCT), 0.0)

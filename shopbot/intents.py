@@ -63,7 +63,9 @@ class Scores:
 
     def best_of(self, start: str, message: int = 0) -> float:
         """The best score of all labels that start so, 0 where there is none."""
-        return max((float(self.values[message, p]) for name, p in self.labels.items() if name.startswith(start)), default=0.0)
+        return max(
+            (float(self.values[message, p]) for name, p in self.labels.items() if name.startswith(start)), default=0.0
+        )
 
 
 @dataclass(frozen=True)

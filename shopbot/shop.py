@@ -120,7 +120,7 @@ class Unknown(Frozen):
 class Questions(Frozen):
     """fields.yaml."""
 
-    fields: dict[str, FieldQuestions] = {}
+    fields: dict[str, FieldQuestions] = Field(default_factory=dict)
     unknown: tuple[Unknown, ...] = ()
 
 

@@ -279,10 +279,14 @@ def _row_said(header: list[str], cells: list[str]) -> str:
 
 
 def agreeing(text: str, title: str) -> str:
-    """Put the verb after a plural title into the plural: "The Corrie Boots is" -> "The Corrie Boots are"."""
+    """Put the verb after a plural title into the plural: "The Corrie Boots is" -> "The Corrie Boots are".
+
+    Not where something of it is the subject: "The stock of the Corrie Boots has to be confirmed".
+    """
     if not title.endswith("s") or title.endswith("ss"):
         return text
-    return re.sub(rf"(?<={re.escape(title)} )(\w+)", lambda verb: PLURAL_VERBS.get(verb[1], verb[1]), text, count=1)
+    subject = rf"(?<!of the )(?<!of ){re.escape(title)} (?P<verb>\w+)"
+    return re.sub(subject, lambda said: f"{title} {PLURAL_VERBS.get(said['verb'], said['verb'])}", text, count=1)
 
 
 def _attribute(title: str, key: str, value: AttributeValue) -> Statement:

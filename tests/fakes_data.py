@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import Engine, create_engine, make_url
 
+from shopbot.database import alembic_config
 from shopbot.embedding import Progress, Vectors
 from shopbot.types import Fact
 
@@ -241,6 +243,18 @@ def public_feed(name: str) -> Path:
     if not path.is_file():
         pytest.skip(f"{path} is not there; see SHOPBOT_TEST_PUBLIC_DATA")
     return path
+
+
+def migrated_to(revision: str, url: str) -> Engine:
+    """Open a database as the shopbot of an earlier schema left it."""
+    from alembic import command
+
+    if (path := make_url(url).database) and url.startswith("sqlite"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), revision)
+    return engine
 
 
 def at(moment: datetime) -> Callable[[], datetime]:

@@ -15,18 +15,22 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, delete, func, select
 
+from ingest.feed import read_feed
 from ingest.pipeline import IngestReport, ingest, initialise_home
-from ingest.publish import KEPT_VERSIONS, collect_garbage, discard, start_version
-from shopbot.catalog import Catalog, active_version_id
+from ingest.plan import indexed, plan_records
+from ingest.publish import KEPT_VERSIONS, collect_garbage, discard, publish, start_version, write_records
+from shopbot.catalog import Catalog, active_version_id, line_id, policy_vectors
 from shopbot.database import open_database, writing
 from shopbot.embedding import Embedder, Progress, Vectors, load_embedder
 from shopbot.errors import CatalogEmpty, FeedError, IndexMismatch, InputError
 from shopbot.facts import Facts, FactUpdate
-from shopbot.index import Index, IndexLocation
+from shopbot.index import KINDS, METRIC, Index, IndexLocation, Manifest
+from shopbot.intents import examples_of, fit_intents
 from shopbot.search import FusionWeights, search_policies, search_products
 from shopbot.shop import Shop, load_shop
 from shopbot.tables import catalog_versions, records
 from tests.fakes_data import (
+    DIMENSION,
     FILES,
     NOON,
     PRODUCTS,
@@ -63,6 +67,16 @@ class Home:
 
     def facts(self, now: datetime = NOON) -> Facts:
         return Facts(self.engine, at(now))
+
+    def sections(self, query: str, embedder: Embedder | None = None) -> list[str]:
+        """The ids of all policy sections, those first that fit a message best."""
+        embedder = embedder or self.embedder
+        version = self.catalog(embedder).active()
+        meant = fit_intents(examples_of(self.shop, version.policies.values()), embedder)
+        vectors = embedder.embed([query])
+        return [
+            hit.id for hit in search_policies(version, query, vectors[0], meant.read(vectors), len(version.policies))
+        ]
 
     def states(self) -> list[str]:
         with self.engine.connect() as connection:
@@ -109,17 +123,18 @@ def test_a_published_feed_is_found_by_words_and_meaning(home: Home) -> None:
     assert version.products["K-1"].attributes["best_for"] == ["sauces", "caramel"]
     assert found(home, "copper saucepan")[0] == "K-1"
     assert found(home, "K-5")[0] == "K-5"
-    assert search_policies(version, home.embedder, "return deadline", 1)[0].id == "returns.window"
+    assert home.sections("return deadline")[0] == "returns.window"
+    assert home.sections("two days travel")[0] == "shipping.costs"
 
 
 def test_each_text_is_embedded_once_and_twins_are_found_together(home: Home) -> None:
     """K-6 and K-7 differ in price only: one vector serves both."""
     report = home.ingest()
     assert len(set(home.embedder.embedded)) == len(home.embedder.embedded)
-    assert report.embedded == 7 + 4 + 3  # texts of products, sections and questions
+    assert report.embedded == 7 + 4 + 4  # texts of products, sections and lines
     version = home.catalog().active()
     assert version.twins == {"K-6": ("K-7",)}
-    assert version.manifest.counts == {"products": 7, "policies": 7}
+    assert version.manifest.counts == {"products": 7, "policies": 8}
     assert found(home, "tea towel")[:2] == ["K-6", "K-7"]
 
 
@@ -139,7 +154,7 @@ def test_one_changed_description_embeds_one_text(home: Home) -> None:
     home.ingest()
     home.embedder.embedded.clear()
     report = home.ingest(changed_product("K-2", description="End-grain teak."))
-    assert (report.embedded, report.carried_over) == (1, 13)
+    assert (report.embedded, report.carried_over) == (1, 14)
     assert home.embedder.embedded == ["Walnut Chopping Board. Harbor Boards End-grain teak."]
     assert found(home, "teak")[0] == "K-2"
     version = home.catalog().active()
@@ -157,13 +172,132 @@ def test_a_changed_price_embeds_nothing_and_is_live(home: Home) -> None:
     assert home.facts().read(["K-1"])["K-1"].own.price_minor == 9900
 
 
-def test_a_changed_question_embeds_one_text(home: Home) -> None:
+def change_policies(home: Home, **files: str) -> None:
+    home.shop = load_shop(write_shop(home.folder.parent / "shop", **files))
+
+
+def test_a_changed_question_is_published_and_embeds_nothing(home: Home) -> None:
+    """Questions are examples for the classifier; the index holds what sections say."""
     home.ingest()
-    home.embedder.embedded.clear()
     questions = FILES["policies/questions.yaml"].replace("return deadline", "last day to return")
-    home.shop = load_shop(write_shop(home.folder.parent / "shop", **{"policies/questions.yaml": questions}))
+    change_policies(home, **{"policies/questions.yaml": questions})
+    home.embedder.embedded.clear()
+    report = home.ingest()
+    assert (report.changed, report.embedded, report.carried_over) == (True, 0, 15)
+    assert home.embedder.embedded == []
+    asked = home.catalog().active().policies["returns.window"].questions
+    assert asked == ("How long may I return something?", "last day to return")
+
+
+RULES = "You have 30 days from delivery to send goods back. Sale items are included.\n\n1. Print the label."
+
+
+def test_a_changed_rule_embeds_its_section_and_itself(home: Home) -> None:
+    policy = FILES["policies/returns.md"].replace("You have 30 days from delivery to send goods back.", RULES)
+    change_policies(home, **{"policies/returns.md": policy})
     home.ingest()
-    assert home.embedder.embedded == ["last day to return"]
+    change_policies(home, **{"policies/returns.md": policy.replace("Sale items are", "Nothing on sale is")})
+    home.embedder.embedded.clear()
+    report = home.ingest()
+    assert (report.embedded, report.carried_over) == (2, 15)
+    changed = RULES.replace("Sale items are", "Nothing on sale is")
+    assert home.embedder.embedded == [f"Return window. {changed}", "Return window: Nothing on sale is included."]
+    assert home.sections("anything on sale")[0] == "returns.window"
+
+
+def test_a_rule_in_front_carries_the_others_over_under_their_new_numbers(home: Home) -> None:
+    """A line's id is its place: a vector that stayed behind under an old id would answer for another rule."""
+    home.ingest()
+    policy = FILES["policies/returns.md"].replace("You have 30", "Keep the box. You have 30")
+    change_policies(home, **{"policies/returns.md": policy})
+    report = home.ingest()
+    assert (report.embedded, report.carried_over) == (2, 14)
+    stored = home.catalog().active().index.vectors("policies", ["returns.window#1", "returns.window#2"])
+    lines = ["Return window: Keep the box.", "Return window: You have 30 days from delivery to send goods back."]
+    assert np.allclose(stored, home.embedder.embed(lines), atol=1e-6)
+
+
+def test_the_policy_vectors_of_a_version_are_those_of_its_sections_and_lines(home: Home) -> None:
+    policy = FILES["policies/returns.md"].replace("You have 30 days from delivery to send goods back.", RULES)
+    change_policies(home, **{"policies/returns.md": policy})
+    report = home.ingest()
+    found = home.catalog().active().policy_vectors
+    expected = policy_vectors(home.shop.policies, home.embedder)
+    assert found.sections == expected.sections == tuple(section.id for section in home.shop.policies)
+    assert found.owners.tolist() == expected.owners.tolist() == [0, 0, 0, 1, 2, 3]
+    assert np.allclose(found.texts, expected.texts, atol=1e-6)
+    assert np.allclose(found.lines, expected.lines, atol=1e-6)
+    lines = select(records.c.record_id, records.c.payload).where(records.c.kind == "line")
+    with home.engine.connect() as connection:
+        kept = connection.execute(lines.where(records.c.version_id == report.version_id).order_by(records.c.ordinal))
+        assert [(key, payload["text"]) for key, payload in kept][:4] == [
+            (line_id("returns.window", 0), "You have 30 days from delivery to send goods back."),
+            (line_id("returns.window", 1), "Sale items are included."),
+            (line_id("returns.window", 2), "Print the label."),
+            (line_id("returns.label", 0), "The label costs $4.50."),
+        ]
+
+
+def test_the_same_rule_in_several_sections_is_embedded_once_a_heading_and_found_in_each(home: Home) -> None:
+    text = "The label costs $4.50. The label costs $4.50."
+    policy = FILES["policies/returns.md"].replace("The label costs $4.50.", text)
+    change_policies(home, **{"policies/returns.md": policy.replace("send goods back.", f"send goods back. {text}")})
+    report = home.ingest()
+    assert report.embedded == 7 + 4 + 5  # lines: each heading once with the cost, the other three
+    vectors = home.catalog().active().policy_vectors
+    assert vectors.owners.tolist() == [0, 0, 0, 1, 1, 2, 3]
+    assert (vectors.lines[1] == vectors.lines[2]).all()
+    assert (vectors.lines[3] == vectors.lines[4]).all()
+
+
+def publish_as_before_lines(home: Home) -> None:
+    """Publish a version with questions in place of lines, as migration 0002 leaves it: their vectors without rows."""
+    read = read_feed(write_feed(home.folder / "feed.jsonl", PRODUCTS), "USD", NOON)
+    planned = [item for item in plan_records(read.products, home.shop.policies, home.embedder) if item.kind != "line"]
+    vectors = {kind: {i.id: i.text for i in indexed(planned) if i.collection == kind} for kind in KINDS}
+    for section in home.shop.policies:
+        vectors["policies"] |= {f"{section.id}#q{place}": text for place, text in enumerate(section.questions, start=1)}
+    index = home.location.create("before", home.embedder)
+    for kind, texts in vectors.items():
+        index.add(kind, list(texts), list(home.embedder.embed(list(texts.values()))))
+    index.close()
+    manifest = Manifest(
+        embedder=home.embedder.name,
+        revision=home.embedder.revision,
+        dimension=DIMENSION,
+        metric=METRIC,
+        counts={kind: len(texts) for kind, texts in vectors.items()},
+        content_hash="",
+    )
+    start_version(home.engine, "before", read.source, "of questions", NOON)
+    write_records(home.engine, "before", planned)
+    publish(home.engine, "before", manifest, read, NOON)
+
+
+QUESTIONS = FILES["policies/questions.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("questions", "named"),
+    [
+        (QUESTIONS, r"'policies': 8\}, manifest \{'products': 7, 'policies': 7\}; .*shopbot ingest run"),
+        (f"{QUESTIONS}returns.label: [who pays]\n", "no vector for 4 records"),
+    ],
+)
+def test_a_version_from_before_lines_is_not_opened_and_lends_its_vectors_to_the_next(
+    home: Home, questions: str, named: str
+) -> None:
+    """Even where it happens to have as many questions as lines: their vectors must not pass for each other."""
+    change_policies(home, **{"policies/questions.yaml": questions})
+    publish_as_before_lines(home)
+    with pytest.raises(IndexMismatch, match=named):
+        home.catalog().active()
+    home.embedder.embedded.clear()
+    report = home.ingest()
+    assert (report.changed, report.carried_over, report.embedded) == (True, 7 + 4, 4)
+    assert [text for text in home.embedder.embedded if text.startswith("Return window: You have")] != []
+    assert home.sections("return deadline")[0] == "returns.window"
+    assert found(home, "copper saucepan")[0] == "K-1"
 
 
 def test_a_product_that_left_the_feed_is_gone_and_a_new_one_is_there(home: Home) -> None:
@@ -287,14 +421,20 @@ def test_vectors_under_the_wrong_ids_do_not_pass_verification(home: Home, monkey
     assert home.versions_with_index() == set()
 
 
-def test_a_lost_vector_does_not_pass_verification(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lost", "named"), [("products", "6 products, expected 7"), ("policies", "7 policies, expected 8")]
+)
+def test_a_lost_vector_does_not_pass_verification(
+    home: Home, monkeypatch: pytest.MonkeyPatch, lost: str, named: str
+) -> None:
     add = Index.add
 
     def add_fewer(index: Index, kind: Any, ids: Any, vectors: Any, sections: Any = None) -> None:
-        add(index, kind, ids[1:], vectors[1:], sections[1:] if sections else None)
+        kept = slice(0, -1 if kind == lost else None)
+        add(index, kind, ids[kept], vectors[kept], sections[kept] if sections else None)
 
     monkeypatch.setattr(Index, "add", add_fewer)
-    with pytest.raises(IndexMismatch, match="holds 6 products, expected 7"):
+    with pytest.raises(IndexMismatch, match=f"holds {named}"):
         home.ingest()
 
 
@@ -374,7 +514,12 @@ def test_a_lost_index_is_named_and_rebuilt_by_the_next_ingest(home: Home) -> Non
 def test_a_manifest_that_disagrees_with_the_index_is_an_error(home: Home) -> None:
     version = (home.ingest(), home.catalog().active())[1]
     manifest = version.manifest
-    for wrong in ({"metric": "l2"}, {"counts": {"products": 9, "policies": 7}}, {"dimension": 3}):
+    for wrong in (
+        {"metric": "l2"},
+        {"counts": {"products": 9, "policies": 8}},
+        {"counts": {"products": 7, "policies": 7}},
+        {"dimension": 3},
+    ):
         with pytest.raises(IndexMismatch):
             home.location.open(version.version_id, manifest.model_copy(update=wrong), home.embedder)
     home.location.open(version.version_id, manifest, home.embedder).close()
@@ -457,7 +602,7 @@ def test_another_process_publishes_while_this_one_reads(home: Home) -> None:
     assert catalog.active().products["K-1"].title == "Copper Saucepan"
     command = [sys.executable, "-W", "error", "-c", CHILD, str(home.folder.parent)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "13\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "14\n"), done.stderr
     assert catalog.active().products["K-1"].title == "Kettle from the other process"
     assert found(home, "kettle", catalog)[0] == "K-1"
 
@@ -507,13 +652,12 @@ def test_every_record_id_and_policy_id_may_be_the_same(home: Home) -> None:
     assert version.policies["returns.window"].heading == "Return window"
 
 
-def test_counts_of_the_database_match_the_manifest(home: Home) -> None:
+def test_a_version_holds_a_record_for_every_product_section_and_line(home: Home) -> None:
     report = home.ingest()
+    query = select(records.c.kind, func.count()).where(records.c.version_id == report.version_id)
     with home.engine.connect() as connection:
-        count = connection.scalar(
-            select(func.count()).select_from(records).where(records.c.version_id == report.version_id)
-        )
-    assert count == 8 + 4 + 3
+        counts = {row[0]: row[1] for row in connection.execute(query.group_by(records.c.kind))}
+    assert counts == {"product": 8, "policy": 4, "line": 4}
 
 
 @pytest.mark.public_data
@@ -538,8 +682,8 @@ def test_the_packaged_embedder_understands_other_words(home: Home, minilm: Embed
     assert version.manifest.dimension == 384
     hits = search_products(version, minilm, "keep my clothes clean while frying", 3, BOTH)
     assert hits[0].id == "K-3"
-    hits = search_policies(version, minilm, "until when can I send it back?", 1)
-    assert hits[0].id == "returns.window"
+    assert home.sections("until when can I send it back?", minilm)[0] == "returns.window"
+    assert home.sections("how fast is the parcel", minilm)[0] == "shipping.costs"
     with pytest.raises(IndexMismatch, match="embedder minilm"):
         home.catalog().active()
 

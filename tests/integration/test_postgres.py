@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from shopbot.database import open_database, writing
 from shopbot.errors import ConfigError
 from shopbot.facts import FactUpdate
-from shopbot.tables import conversations, metadata
-from tests.fakes_data import NOON, ROOT, changed_product
+from shopbot.tables import catalog_versions, conversations, metadata, records
+from tests.fakes_data import NOON, ROOT, changed_product, migrated_to
 from tests.integration.test_ingest import Home, found, open_home
 
 pytest.importorskip("psycopg", reason="the postgres extra is not installed")
@@ -109,6 +110,26 @@ def test_processes_that_open_a_new_database_at_once_do_not_clash(url: str) -> No
     assert list(zip([process.returncode for process in processes], errors, strict=True)) == [(0, "")] * 4
 
 
+def test_an_old_database_loses_its_questions_and_takes_lines_from_then_on(url: str) -> None:
+    def record(kind: str) -> dict[str, Any]:
+        return {"version_id": "v", "kind": kind, "record_id": "a.b", "ordinal": 0, "payload": {}, "embed_hash": "e"}
+
+    before = migrated_to("0001", url)
+    version = {"id": "v", "created_at": NOON, "state": "ready", "feed_source": "feed", "input_hash": "h"}
+    with before.begin() as connection:
+        connection.execute(insert(catalog_versions).values(version))
+        connection.execute(insert(records), [record(kind) for kind in ("product", "policy", "question")])
+    before.dispose()
+    engine = open_database(url)
+    with writing(engine) as connection:
+        assert sorted(connection.scalars(select(records.c.kind))) == ["policy", "product"]
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        connection.execute(insert(records).values(record("line")))
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(insert(records).values(record("question")))
+    engine.dispose()
+
+
 def test_moments_come_back_aware_and_in_utc(home: Home) -> None:
     with writing(home.engine) as connection:
         connection.execute(text("SET TIME ZONE 'America/Denver'"))
@@ -121,8 +142,9 @@ def test_moments_come_back_aware_and_in_utc(home: Home) -> None:
 def test_feeds_are_published_and_found(home: Home) -> None:
     home.ingest()
     assert found(home, "copper saucepan")[0] == "K-1"
+    assert home.sections("return deadline")[0] == "returns.window"
     report = home.ingest(changed_product("K-1", title="Kettle"))
-    assert (report.embedded, report.carried_over) == (1, 13)
+    assert (report.embedded, report.carried_over) == (1, 14)
     assert not home.ingest(changed_product("K-1", title="Kettle")).changed
     assert home.facts().known().currencies["K-3", "K-3-S"] == "USD"
 

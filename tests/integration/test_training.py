@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from finetune.recipe import Recipe, read_recipe
 from shopbot.adapters import WEIGHTS, Adapter
 from shopbot.chat_models.convert import dequantised_folder
 from shopbot.errors import ConfigError, ModelError
+from shopbot.settings import Settings
+from tests.unit.test_verify_catalog import SHOP, catalog
 
 pytestmark = [
     pytest.mark.model,
@@ -310,3 +313,18 @@ def test_an_export_that_is_refused_takes_no_other_files_with_it(
     with pytest.raises(ModelError):
         export(adapter, tmp_path, tmp_path, tmp_path, [], lambda *_: None)
     assert [path.name for path in tmp_path.glob("*")] == ["mine.txt"]
+
+
+def test_an_export_is_tried_with_policies_from_memory_and_facts_over_cards(tmp_path: Path) -> None:
+    """The prompts are those that the served model gets, records and hints included."""
+    from app.training import TRIALS, Training
+
+    settings = Settings(_env_file=None, home=tmp_path)  # type: ignore[call-arg]
+    training = Training(settings, SHOP, list(catalog()[0].values()), Recipe(**RECIPE), tmp_path)
+    prompts = training._trial_prompts()
+    said = [prompt[-1].content for prompt in prompts]
+    assert {tuple(message.role for message in prompt) for prompt in prompts} == {("system", "user")}
+    assert len(said) == 2 * TRIALS
+    assert [text for text in said[:TRIALS] if not re.fullmatch(r"Sections: [a-z.-]+\nQuestion: .+", text)] == []
+    card = r"Records:\n\[1\] (.+): weight; price, stock, sizes, colors\nQuestion: What does the \1 weigh\?"
+    assert [text for text in said[TRIALS:] if not re.fullmatch(card, text)] == []

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,8 +16,18 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from shopbot.database import alembic_config, open_database, writing
 from shopbot.errors import ConfigError
 from shopbot.settings import Settings
-from shopbot.tables import SCHEMA_REVISION, conversations, facts, metadata, runs
-from tests.fakes_data import NOON, ROOT
+from shopbot.tables import (
+    ACTIVE,
+    SCHEMA_REVISION,
+    catalog_pointer,
+    catalog_versions,
+    conversations,
+    facts,
+    metadata,
+    records,
+    runs,
+)
+from tests.fakes_data import NOON, ROOT, migrated_to
 
 
 @pytest.fixture
@@ -36,6 +47,74 @@ def test_migrations_build_exactly_the_tables_of_the_code(engine: Engine) -> None
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         script = ScriptDirectory.from_config(alembic_config(connection))
         assert script.get_heads() == [SCHEMA_REVISION]
+
+
+# ---------------------------------------------------------------- homes of earlier versions
+
+VERSION = {
+    "id": "v",
+    "created_at": NOON,
+    "published_at": NOON,
+    "state": "ready",
+    "feed_source": "feed",
+    "input_hash": "h",
+    "manifest": {"counts": {"products": 1, "policies": 3}},
+}
+
+
+def record(kind: str, record_id: str = "a.b", version_id: str = "v") -> dict[str, Any]:
+    values = {"ordinal": 0, "payload": {"text": "how long"}, "embed_hash": "e"}
+    return {"version_id": version_id, "kind": kind, "record_id": record_id, **values}
+
+
+def write_version(engine: Engine, *rows: dict[str, Any]) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(catalog_versions).values(VERSION))
+        connection.execute(insert(catalog_pointer).values(name=ACTIVE, version_id="v"))
+        connection.execute(insert(records), list(rows))
+
+
+def test_an_old_home_loses_its_questions_and_nothing_else(url: str) -> None:
+    """0002: a version holds a policy's lines; what customers ask is in the shop's folder."""
+    before = migrated_to("0001", url)
+    kept = [record("product", "P-1"), record("policy"), record("product", "a.b")]
+    write_version(before, *kept, record("question", "a.b#q1"), record("question", "a.b#q2"))
+    with before.begin() as connection:
+        connection.execute(insert(conversations).values(id="c", created_at=NOON))
+    before.dispose()
+    engine = open_database(url)
+    with engine.connect() as connection:
+        found = [dict(row) for row in connection.execute(select(records)).mappings()]
+        assert sorted(found, key=str) == sorted(kept, key=str)
+        assert [dict(row) for row in connection.execute(select(catalog_versions)).mappings()] == [VERSION]
+        assert connection.execute(select(catalog_pointer)).all() == [(ACTIVE, "v")]
+        assert connection.scalar(select(conversations.c.id)) == "c"
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == SCHEMA_REVISION
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("made_at", ["0001", SCHEMA_REVISION])
+def test_records_are_checked_in_new_homes_and_in_migrated_ones(url: str, made_at: str) -> None:
+    migrated_to(made_at, url).dispose()
+    engine = open_database(url)
+    write_version(engine, record("product"), record("policy"), record("line"))
+    for refused in (record("question"), record("Line"), record("line"), record("line", version_id="nowhere")):
+        with pytest.raises(IntegrityError), writing(engine) as connection:
+            connection.execute(insert(records).values(refused))
+    engine.dispose()
+
+
+def test_an_old_home_took_questions_and_no_lines(url: str) -> None:
+    """What the tests of the migration begin with is what it once was."""
+    before = migrated_to("0001", url)
+    write_version(before, record("question"))
+    with pytest.raises(IntegrityError), before.begin() as connection:
+        connection.execute(insert(records).values(record("line")))
+    before.dispose()
+
+
+# ---------------------------------------------------------------- SQLite
 
 
 def test_sqlite_is_set_up_for_many_readers_and_one_writer(engine: Engine) -> None:
@@ -169,8 +248,8 @@ def test_a_password_never_shows_in_an_error() -> None:
 
 def test_importing_the_data_layer_is_quick_and_reads_nothing() -> None:
     """Heavy libraries are loaded by the functions that need them."""
-    modules = "money, shop, database, tables, embedding, index, catalog, search, facts"
+    modules = "money, shop, database, tables, embedding, intents, index, catalog, search, facts"
     code = f"import sys; from shopbot import {modules}; from ingest import pipeline; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    heavy = {"torch", "chromadb", "sentence_transformers", "bm25s", "alembic", "transformers"}
+    heavy = {"torch", "chromadb", "sentence_transformers", "bm25s", "alembic", "transformers", "scipy"}
     assert heavy & set(done.stdout.split()) == set()

@@ -3,43 +3,45 @@
 import json
 import random
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rapidfuzz import fuzz
 
 from evals.cases import SETS, read_cases
 from finetune.dataset import (
+    FOLDS,
     FOLLOW_UPS_EVERY,
     HINTS,
     MISTYPED_SHARE,
+    UNSEEN_SHARE,
     WITHOUT_HINTS_EVERY,
     Builder,
-    _held_out_rankings,
     _with_answer,
     citation_first,
     is_silent,
 )
 from finetune.examples import TrainingExample, read_examples, write_examples
-from finetune.material import Conversation, FieldPatterns, Material, NotSold, Patterns, Unknown, read_material
+from finetune.material import Conversation, FieldPatterns, Material, NotSold, Patterns, read_material
 from finetune.pipeline import _write_chat
 from finetune.recipe import DataPlan
 from shopbot.cards import TOLD, Asked
-from shopbot.embedding import VectorCache
 from shopbot.errors import ConfigError
-from shopbot.language import words
+from shopbot.intents import about_it, fold_of
+from shopbot.language import content_stems, split_sentences, words
 from shopbot.prompts import RolePrompt, load_prompt
 from shopbot.references import REFERENCE, field_names, references
 from shopbot.sections import alike
-from shopbot.shop import Shop, load_shop
-from shopbot.statements import Source, policy_source, product_source
-from shopbot.types import PolicySection, Product, Variant
-from tests.fakes_data import PRODUCTS, HashEmbedder, write_shop
+from shopbot.shop import Shop, Unknown, load_shop
+from shopbot.statements import LIVE_FIELDS, Source, Statement, policy_source, product_source
+from shopbot.types import Hit, PolicySection, Product, Variant
+from tests.fakes_data import PRODUCTS, write_shop
 from tests.unit.test_verify_catalog import SHOP, catalog
 
 SMALL = DataPlan(
@@ -54,9 +56,30 @@ def prompts() -> dict[str, RolePrompt]:
     return {role: load_prompt(role, "tuned") for role in ("product", "policy", "policy_text")}
 
 
-def unread(*_: object) -> dict[int, Asked]:
-    """A reader that finds nothing of what is asked."""
-    return {}
+class WordReader:
+    """Takes every line of a product for one that may answer; ranks sections by the share of the words that they have.
+
+    Notes each question with the fold whose classifier was to read it.
+    """
+
+    def __init__(self, policies: Iterable[PolicySection]) -> None:
+        self._stems = {section.id: set(content_stems(f"{section.heading} {section.text}")) for section in policies}
+        self.read: list[tuple[str, int]] = []
+        self.ranked: list[tuple[str, int]] = []
+
+    def asked(self, question: str, sources: Sequence[Source], fold: int) -> Mapping[int, Asked]:
+        self.read.append((question, fold))
+        return {source.number: Asked(lines=lines_of(source)) for source in sources}
+
+    def sections(self, question: str, fold: int) -> list[Hit]:
+        self.ranked.append((question, fold))
+        said = set(content_stems(question)) or {question}
+        hits = [Hit(id=key, score=len(said & stems) / len(said)) for key, stems in self._stems.items()]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.id))
+
+
+def lines_of(source: Source) -> tuple[Statement, ...]:
+    return tuple(line for line in source.statements if line.field not in LIVE_FIELDS)
 
 
 def nothing(*_: object) -> None:
@@ -78,8 +101,7 @@ def policies() -> tuple[PolicySection, ...]:
 def cairn() -> tuple[TrainingExample, ...]:
     """A small training set of the sample shop."""
     shop = SHOP.model_copy(update={"policies": policies()})
-    material, embedder = read_material(SHOP.folder), VectorCache(HashEmbedder())
-    return tuple(Builder(shop, training_products(), material, prompts(), SMALL, 7, embedder, unread).build(nothing))
+    return tuple(builder(shop, read_material(SHOP), training_products(), plan=SMALL).build(nothing))
 
 
 def of(*kinds: str) -> list[TrainingExample]:
@@ -138,7 +160,8 @@ MATERIAL = Material(
             "lid": patterns("what lid has the {name}", follow_ups=["& its lid"]),
             "spout": patterns("what spout has the {name}", follow_ups=["& its spout"]),
             "stock_option": FieldPatterns(
-                questions=("{name} in {option}?",), answers=("In {option}, the {name} is {value}.",)
+                questions=("{name} in {option}?",),
+                answers=("In {option}, the {name} is {value}.", "In {option}, it is {value}."),
             ),
         },
         unknown=(
@@ -176,7 +199,18 @@ def small_shop(tmp_path: Path) -> Shop:
 def built(shop: Shop, seed: int = 7, wares: Sequence[Product] = WARES, *conversations: Any) -> list[TrainingExample]:
     written = tuple(Conversation.model_validate(item) for item in conversations)
     material = MATERIAL.model_copy(update={"conversations": written})
-    return Builder(shop, wares, material, prompts(), PLAN, seed, HashEmbedder(), unread).build(nothing)
+    return builder(shop, material, wares, seed).build(nothing)
+
+
+def builder(
+    shop: Shop,
+    material: Material = MATERIAL,
+    wares: Sequence[Product] = WARES,
+    seed: int = 7,
+    plan: DataPlan = PLAN,
+    reader: WordReader | None = None,
+) -> Builder:
+    return Builder(shop, wares, material, prompts(), plan, seed, reader or WordReader(shop.policies))
 
 
 def built_often(shop: Shop, *kinds: str) -> list[TrainingExample]:
@@ -235,8 +269,8 @@ def test_a_product_that_is_alone_in_its_category_is_compared_with_nothing(small_
 
 def test_what_has_every_field_of_the_patterns_is_asked_for_unknown_things_only(small_shop: Shop) -> None:
     fields = {name: asked for name, asked in MATERIAL.patterns.fields.items() if name not in ("lid", "spout")}
-    builder = Builder(small_shop, WARES, with_fields(**fields), prompts(), PLAN, 7, HashEmbedder(), unread)
-    answers = [example.answer for example in builder.build(nothing) if example.kind == "unknown_attribute"]
+    examples = builder(small_shop, with_fields(**fields)).build(nothing)
+    answers = [example.answer for example in examples if example.kind == "unknown_attribute"]
     assert answers
     assert [answer for answer in answers if not re.search(r"of (a lid|a pocket|its voice) of", answer)] == []
 
@@ -250,8 +284,7 @@ def test_kinds_come_mixed(small_shop: Shop) -> None:
 
 def test_building_tells_its_progress(small_shop: Shop) -> None:
     said: list[tuple[str, int, int]] = []
-    builder = Builder(small_shop, WARES, MATERIAL, prompts(), PLAN, 7, HashEmbedder(), unread)
-    builder.build(lambda *step: said.append(step))
+    builder(small_shop).build(lambda *step: said.append(step))
     assert [(number, count) for _, number, count in said] == [(number, 9) for number in range(1, 10)]
 
 
@@ -315,16 +348,14 @@ def test_of_four_questions_for_several_fields_three_are_questions_one_after_the_
 
 
 def test_a_second_question_that_begins_a_sentence_begins_with_a_capital_letter(small_shop: Shop) -> None:
-    builder = Builder(small_shop, WARES, MATERIAL, prompts(), PLAN, 7, HashEmbedder(), unread)
-    joined = {builder._joined("how heavy is it?", "its price") for _ in range(50)}
+    made = builder(small_shop)
+    joined = {made._joined("how heavy is it?", "its price") for _ in range(50)}
     assert joined == {"how heavy is it + its price", "how heavy is it. Its price?"}
 
 
 def test_no_question_has_a_placeholder_left_even_where_a_field_has_no_follow_ups(small_shop: Shop) -> None:
     fields = {name: item.model_copy(update={"follow_ups": ()}) for name, item in MATERIAL.patterns.fields.items()}
-    examples = Builder(small_shop, WARES, with_fields(**fields), prompts(), PLAN, 7, HashEmbedder(), unread).build(
-        nothing
-    )
+    examples = builder(small_shop, with_fields(**fields)).build(nothing)
     assert [example.question for example in examples if "{" in example.question] == []
 
 
@@ -342,7 +373,7 @@ def test_some_of_the_questions_by_patterns_are_mistyped(small_shop: Shop, monkey
         Conversation.model_validate({"id": f"C-{n}", "kind": "product", "turns": [turn]}) for n in range(50)
     )
     plan, material = PLAN.model_copy(update={"facts": 500}), MATERIAL.model_copy(update={"conversations": written})
-    examples = Builder(small_shop, WARES, material, prompts(), plan, 7, HashEmbedder(), unread).build(nothing)
+    examples = builder(small_shop, material, plan=plan).build(nothing)
     assert len(mistyped) / 530 == pytest.approx(MISTYPED_SHARE, abs=0.04)
     assert {example.tool for example in examples if "~" in example.question} == {"patterns"}
 
@@ -382,8 +413,8 @@ def test_a_hosted_tuning_gets_no_unfinished_answers(small_shop: Shop, tmp_path: 
 
 def test_a_field_that_a_record_has_not_and_does_not_speak_of_is_absent(small_shop: Shop) -> None:
     teapot = ware("K-5", "Clay Teapot", "Pots", description="Its spout pours well.")
-    builder = Builder(small_shop, [*WARES, teapot], MATERIAL, prompts(), PLAN, 7, HashEmbedder(), unread)
-    absent = {item.id: [unknown.word for unknown in builder._absent_fields(item)] for item in (*WARES[:2], teapot)}
+    made = builder(small_shop, wares=[*WARES, teapot])
+    absent = {item.id: [unknown.word for unknown in made._absent_fields(item)] for item in (*WARES[:2], teapot)}
     assert absent == {"K-1": ["lid", "spout"], "K-2": ["spout"], "K-5": ["lid"]}
 
 
@@ -415,6 +446,146 @@ def test_a_written_turn_is_laid_out_as_its_records_are_when_served(
     assert expected == (example.role, example.answer)
     hinted = HINTED.search(example.prompt[-1].content)
     assert (hinted[1] if hinted else None) == ("returns.label" if example.role == "policy" else None)
+
+
+def test_the_first_sentence_of_an_answer_names_the_product(small_shop: Shop) -> None:
+    """A sentence that is checked has to say whose value it refers to; the next ones may say "it"."""
+    titles = {item.id: item.title for item in WARES}
+    examples = built_often(small_shop, "product", "several_fields", "stock", "compare")
+    unnamed = [e.id for e in examples if titles[e.products[0]] not in split_sentences(e.answer)[0]]
+    assert unnamed == []
+    assert [e.id for e in examples if e.kind == "stock" and not re.match(r"In [^,]+, the ", e.answer)] == []
+
+
+# ---------------------------------------------------------------- a small shop: what reads the questions
+
+MARK = re.compile(r"\b[a-z]+[qf]\d+\b")
+Marked = tuple[list[TrainingExample], Mapping[str, set[int]]]
+
+
+def many(mark: str, pattern: str = "{mark} {{name}}") -> tuple[str, ...]:
+    """Forty patterns, each with a word of its own: enough for every fold."""
+    found = tuple(pattern.format(mark=f"{mark}{number}") for number in range(40))
+    assert {fold_of(about_it(text), FOLDS) for text in found} == set(range(FOLDS))
+    return found
+
+
+@cache
+def marked() -> tuple[Material, dict[str, str]]:
+    """Material of which every question can be told by a word, and the patterns by these words."""
+    fields = {
+        name: asked.model_copy(
+            update={
+                "questions": many(f"{name[:3]}{name[-3:]}q"),
+                "follow_ups": many(f"{name[:3]}{name[-3:]}f", "& {mark}"),
+            }
+        )
+        for name, asked in MATERIAL.patterns.fields.items()
+    }
+    fields["stock_option"] = fields["stock_option"].model_copy(
+        update={"questions": many("optionq", "{mark} {{name}} in {{option}}")}
+    )
+    unknown = tuple(Unknown(ask=ask, what="its voice", word="sing") for ask in many("unknownq"))
+    patterns = MATERIAL.patterns.model_copy(update={"fields": fields, "unknown": unknown})
+    asked = [*(item.ask for item in unknown), *(q for f in fields.values() for q in (*f.questions, *f.follow_ups))]
+    return MATERIAL.model_copy(update={"patterns": patterns}), {MARK.findall(text)[0]: text for text in asked}
+
+
+def marked_examples(shop: Shop, unseen_share: float) -> Marked:
+    """Examples of the marked material, and the folds that each question was read by."""
+    reader = WordReader(shop.policies)
+    plan = PLAN.model_copy(
+        update={"facts": 60, "several_fields": 60, "stock": 60, "unknown": 60, "partly_known": 60, "compare": 20}
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("finetune.dataset.MISTYPED_SHARE", 0)
+        patch.setattr("finetune.dataset.UNSEEN_SHARE", unseen_share)
+        examples = builder(shop, marked()[0], plan=plan, reader=reader).build(nothing)
+    folds: dict[str, set[int]] = defaultdict(set)
+    for question, fold in reader.read:
+        folds[question].add(fold)
+    return examples, folds
+
+
+BY_PATTERNS = [("product", 1), ("several_fields", 3), ("stock", 1), ("unknown_attribute", 1), ("partly_known", 2)]
+
+
+@pytest.mark.parametrize(("kind", "patterns"), BY_PATTERNS)
+def test_a_question_that_is_to_be_new_has_no_pattern_that_its_classifier_has_seen(
+    kind: str, patterns: int, small_shop: Shop
+) -> None:
+    examples, folds = marked_examples(small_shop, unseen_share=1)
+    made = {e.question: MARK.findall(e.question) for e in examples if e.kind == kind and MARK.search(e.question)}
+    assert len(made) > 15
+    assert max(len(marks) for marks in made.values()) == patterns
+    seen = [
+        (question, mark)
+        for question, marks in made.items()
+        for mark in marks
+        if folds[question] != {fold_of(about_it(marked()[1][mark]), FOLDS)}
+    ]
+    assert seen == []
+
+
+@pytest.mark.parametrize(("kind", "patterns"), BY_PATTERNS)
+def test_patterns_of_every_fold_are_asked(kind: str, patterns: int, small_shop: Shop) -> None:
+    examples, _ = marked_examples(small_shop, UNSEEN_SHARE)
+    marks = {mark for example in examples if example.kind == kind for mark in MARK.findall(example.question)}
+    assert {fold_of(about_it(marked()[1][mark]), FOLDS) for mark in marks} == set(range(FOLDS))
+
+
+def test_a_share_of_the_questions_is_surely_new_to_the_classifier_the_others_are_any(small_shop: Shop) -> None:
+    made, asked = builder(small_shop), many("weightq")
+    new = [text for text in asked if fold_of(about_it(text), FOLDS) == made._fold]
+    share = sum(made._ask(asked) in new for _ in range(2000)) / 2000
+    assert share == pytest.approx(UNSEEN_SHARE + (1 - UNSEEN_SHARE) * len(new) / len(asked), abs=0.04)
+    assert UNSEEN_SHARE > 0
+
+
+def test_where_no_question_is_new_any_other_is_asked(small_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finetune.dataset.UNSEEN_SHARE", 1)
+    made, of_fold = builder(small_shop), {fold_of(about_it(text), FOLDS): text for text in many("weightq")}
+    made._fold = 1
+    assert {made._ask([of_fold[0], of_fold[1], of_fold[2]]) for _ in range(20)} == {of_fold[1]}
+    assert {made._ask([of_fold[0], of_fold[2]]) for _ in range(20)} == {of_fold[0], of_fold[2]}
+
+
+def test_a_question_about_a_policy_is_ranked_once_by_the_classifier_that_has_not_seen_it(small_shop: Shop) -> None:
+    reader = WordReader(small_shop.policies)
+    examples = builder(small_shop, reader=reader).build(nothing)
+    asked = [example.question for example in examples if example.role == "policy"]
+    assert sorted(reader.ranked) == sorted((question, fold_of(question, FOLDS)) for question in asked)
+    assert len(reader.ranked) == 10  # of three sections: the size chart is not recited
+
+
+def test_only_questions_about_products_are_read_for_fields_and_only_those_about_policies_ranked(
+    small_shop: Shop,
+) -> None:
+    reader = WordReader(small_shop.policies)
+    examples = builder(small_shop, reader=reader).build(nothing)
+    by_role = {role: {normal(e.question) for e in examples if e.role == role} for role in ("product", "policy")}
+    assert {normal(question) for question, _ in reader.read} == by_role["product"]
+    assert {normal(question) for question, _ in reader.ranked} == by_role["policy"]
+
+
+def normal(question: str) -> str:
+    return " ".join(words(question))
+
+
+class Understanding(WordReader):
+    """Finds the weight in every question, and a lid that no record tells of."""
+
+    def asked(self, question: str, sources: Sequence[Source], fold: int) -> Mapping[int, Asked]:
+        return {source.number: Asked(("weight",), ("lid",), lines_of(source)[:1]) for source in sources}
+
+
+def test_a_card_tells_what_the_reader_has_found_asked(small_shop: Shop) -> None:
+    """As the workflow will find it, whatever is right: what the reader misses is learnt from."""
+    examples = builder(small_shop, reader=Understanding(small_shop.policies)).build(nothing)
+    cards = {e.prompt[-1].content.partition("\nQuestion:")[0] for e in examples if e.products == ("K-1",)}
+    assert cards == {
+        "Records:\n[1] Copper Saucepan: nothing on lid; weight; price, stock, sizes, colors\nweight: 300 g"
+    }
 
 
 # ---------------------------------------------------------------- the sample shop: products
@@ -495,7 +666,7 @@ def test_of_what_is_partly_known_one_field_of_the_record_is_referred_to() -> Non
 
 def test_everything_unknown_is_of_any_kind_or_one_that_names_categories_of_the_shop() -> None:
     """A kind that is not there would fit every product."""
-    asked = read_material(SHOP.folder).patterns
+    asked = read_material(SHOP).patterns
     assert {item.kind for item in asked.unknown} == {"any", *asked.kinds}
     categories = {product.category for product in catalog()[0].values()}
     assert {category for named in asked.kinds.values() for category in named} - categories == set()
@@ -554,12 +725,12 @@ def test_a_closed_book_example_has_the_right_section_among_its_hints_or_no_hint(
 
 
 def test_there_are_as_many_hints_as_sections_that_fit_alike() -> None:
-    """By a retrieval that does not know the question; a section that it missed comes in among them."""
-    rankings = _held_out_rankings(policies(), HashEmbedder())
+    """As the reader ranks them; a section that it missed comes in among them."""
+    reader = WordReader(policies())
     missed = 0
     for example in of("policy_closed", "policy_opening"):
         if found := hints(example):
-            near = [hit.id for hit in alike(rankings[(answered(example), example.question)][:HINTS])]
+            near = [hit.id for hit in alike(reader.sections(example.question, 0)[:HINTS])]
             is_missed = answered(example) not in near
             assert len(found) == min(HINTS, len(near) + is_missed), example.id
             assert [hint for hint in found if hint in near] == near[: HINTS - is_missed], example.id
@@ -647,7 +818,7 @@ def test_a_size_chart_is_not_recited() -> None:
 
 
 def written_turns() -> list[tuple[str, tuple[str, ...], str]]:
-    material = read_material(SHOP.folder)
+    material = read_material(SHOP)
     return [
         (f"{conversation.id}-{number}", turn.records, turn.answer)
         for conversation in material.conversations
@@ -716,6 +887,104 @@ def test_moving_the_citations_of_written_answers_changes_nothing_else() -> None:
             assert plain(answer) == plain(moved), key
             assert sorted(re.findall(r"\[\d\]", answer)) == sorted(re.findall(r"\[\d\]", moved)), key
             assert not moved.rstrip().endswith("]"), key
+
+
+# ---------------------------------------------------------------- material: how fields are asked for, and told
+
+
+FIELDS = """
+fields:
+  price: {questions: ["{name} price"], follow_ups: ["& its price"]}
+  lid: {questions: ["what lid has the {name}", "{name} lid?"]}
+unknown:
+  - {ask: "can the {name} sing", what: its voice, word: sing}
+  - {ask: "has the {name} a pocket", what: a pocket, word: pocket, kind: cloth}
+"""
+TOLD_BY: dict[str, Any] = {
+    "fields": {"price": {"answers": ["{name}: {value}."]}, "lid": {"answers": ["Its lid is {value}."]}},
+    "unknown_answers": ["We know nothing of {what}."],
+    "not_sold": [{"ask": "kayaks?", "what": "kayaks"}],
+    "not_sold_answers": ["We have no {what}."],
+    "compare": ["{field} of {first} and {second}"],
+    "joiners": ["{fields} of the {name}"],
+    "second_questions": ["{first} + {second}"],
+    "kinds": {"cloth": ["Textiles"]},
+    "field_words": {"price": ["price"]},
+}
+TALK = {"id": "C-1", "kind": "product", "turns": [{"user": "price?", "records": ["K-1"], "answer": "{1.price}."}]}
+
+
+def material_of(
+    folder: Path, patterns: object = TOLD_BY, talk: str = json.dumps(TALK), **files: str | None
+) -> Material:
+    """What is read of a shop with these files; `patterns` go into training/patterns.yaml."""
+    written = patterns if isinstance(patterns, str) else yaml.safe_dump(patterns)
+    files = {"fields.yaml": FIELDS, "training/patterns.yaml": written, **files}
+    files["training/conversations.jsonl"] = talk
+    return read_material(load_shop(write_shop(folder, PRODUCTS, **files)))
+
+
+def test_how_a_field_is_asked_for_comes_from_the_shop_how_it_is_told_from_training(tmp_path: Path) -> None:
+    material = material_of(tmp_path)
+    assert material.patterns.fields == {
+        "price": FieldPatterns(questions=("{name} price",), follow_ups=("& its price",), answers=("{name}: {value}.",)),
+        "lid": FieldPatterns(questions=("what lid has the {name}", "{name} lid?"), answers=("Its lid is {value}.",)),
+    }
+    assert material.patterns.unknown == (
+        Unknown(ask="can the {name} sing", what="its voice", word="sing"),
+        Unknown(ask="has the {name} a pocket", what="a pocket", word="pocket", kind="cloth"),
+    )
+    assert material.conversations == (Conversation.model_validate(TALK),)
+
+
+def test_a_field_that_is_asked_for_and_never_told_is_left_out(tmp_path: Path) -> None:
+    """The classifier learns its questions; the model has no sentence to tell it by."""
+    fields = {"price": TOLD_BY["fields"]["price"]}
+    assert list(material_of(tmp_path, TOLD_BY | {"fields": fields}).patterns.fields) == ["price"]
+
+
+@pytest.mark.parametrize("fields", [FIELDS.replace("lid:", "spout:"), None])
+def test_a_field_that_is_told_and_never_asked_for_is_refused(fields: str | None, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"patterns\.yaml: fields: fields\.yaml has no question for 'lid'"):
+        material_of(tmp_path, TOLD_BY | {"fields": {"lid": TOLD_BY["fields"]["lid"]}}, **{"fields.yaml": fields})
+
+
+def test_something_unknown_of_a_kind_that_training_does_not_know_is_refused(tmp_path: Path) -> None:
+    """It would fit every product."""
+    with pytest.raises(ConfigError, match=r"(?s)patterns\.yaml: .*kind 'cloth' is not among the kinds: pan"):
+        material_of(tmp_path, TOLD_BY | {"kinds": {"pan": ["Pans"]}})
+
+
+@pytest.mark.parametrize(
+    ("patterns", "named"),
+    [
+        (TOLD_BY | {"fields": {"lid": {"answers": []}}}, "lid.answers"),
+        (TOLD_BY | {"fields": {"lid": {"answers": ["{value}"], "questions": ["lid?"]}}}, "lid.questions"),
+        (TOLD_BY | {"fields": None}, "dictionary"),
+        ({key: value for key, value in TOLD_BY.items() if key != "joiners"}, "joiners"),
+        (TOLD_BY | {"mood": ["merry"]}, "mood"),
+        (None, ""),
+        ([], ""),
+        ("fields: {", "line 1"),
+    ],
+)
+def test_patterns_that_are_wrong_are_named_by_file_and_key(patterns: object, named: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"(?s)training/patterns\.yaml: .*{named}"):
+        material_of(tmp_path, patterns)
+
+
+@pytest.mark.parametrize("line", ["{", "[]", json.dumps(TALK | {"turns": []}), json.dumps(TALK | {"mood": 1})])
+def test_a_wrong_conversation_is_named_by_file_and_line(line: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"conversations\.jsonl, line 2"):
+        material_of(tmp_path, talk=f"{json.dumps(TALK)}\n{line}\n")
+
+
+@pytest.mark.parametrize("name", ["patterns.yaml", "conversations.jsonl"])
+def test_a_shop_without_material_is_told_which_file_is_missing(name: str, tmp_path: Path) -> None:
+    material_of(tmp_path)
+    (tmp_path / "training" / name).unlink()
+    with pytest.raises(ConfigError, match=rf"training/{re.escape(name)}"):
+        read_material(load_shop(tmp_path))
 
 
 # ---------------------------------------------------------------- citations

@@ -53,11 +53,13 @@ def test_named_collects_alternatives() -> None:
     assert LEXICON.named("the Fulmar") == {"P1", "P2"}
 
 
+MANY = [product(f"L{n}", f"Osprey {n} Pole", "For long days on long ridges.") for n in range(12)]
+WITH_MANY = Lexicon({item.id: item for item in [TENT, *MANY]}, {})
+
+
 def test_an_everyday_first_word_is_no_name() -> None:
     """ "Long" begins a title and stands in many descriptions: "a long hike" names no tent."""
-    many = [product(f"L{n}", f"Osprey {n} Pole", "For long days on long ridges.") for n in range(12)]
-    lexicon = Lexicon({item.id: item for item in [TENT, *many]}, {})
-    assert lexicon.mentions("a long hike") == []
+    assert WITH_MANY.mentions("a long hike") == []
 
 
 def test_a_first_word_of_many_products_is_a_kind_and_no_name() -> None:
@@ -65,6 +67,47 @@ def test_a_first_word_of_many_products_is_a_kind_and_no_name() -> None:
         f"D{n}": product(f"D{n}", f"Down {word}") for n, word in enumerate("Hat Mitt Sock Vest Coat Quilt Cap".split())
     }
     assert Lexicon(many, {}).mentions("is down warm?") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("How much is the Fulmar Down Jacket?", "How much is it?"),
+        ("HOW MUCH IS THE FULMAR DOWN JACKET", "HOW MUCH IS it"),
+        ("Fulmar Down Jacket, price?", "it, price?"),
+        ("fulmarr down jaket price pls", "it price pls"),
+        ("is your Fulmar warm", "is it warm"),
+        ("This Fulmar vest: is that vest washable?", "it: is that vest washable?"),
+        ("The Corrie's weight", "it weight"),
+        ("jacket fulmar down in M", "it in M"),
+        ("is the mascara by Essence Lash Princess any good", "is the mascara by it any good"),
+        ("Is the Corrie better than the Tern Base Layer?", "Is it better than it?"),
+        ("I like the Fulmar Down Jacket. Is the Fulmar warm?", "I like it. Is it warm?"),
+        ("Is the Fulmar Down Jacket full of down?", "Is it full of down?"),
+        ("Is the Fulmar Down Jacket a warm jacket?", "Is it a warm jacket?"),
+        ("and the Corrie?", "and it?"),
+        ("Corrie", "it"),
+        ("is a tent  warm", "is a tent  warm"),
+        ("does it weigh a lot", "does it weigh a lot"),
+        ("", ""),
+    ],
+)
+def test_it_stands_for_each_product_that_is_named(question: str, expected: str) -> None:
+    """With its article and without the rest of its title; words of the title that name nothing stay."""
+    assert LEXICON.about_it(question) == expected
+
+
+def test_an_everyday_first_word_elsewhere_in_the_message_stays() -> None:
+    question = "how long is the Long Mere 8 Family Tent?"
+    assert WITH_MANY.about_it(question) == "how long is it?"
+
+
+def test_a_title_of_everyday_words_is_replaced_where_most_of_it_stands() -> None:
+    sock, cap = product("D1", "Down Sock"), product("D2", "Down Cap")
+    others = [product(f"D{n}", f"Down Thing {n}", "Of down.") for n in range(3, 12)]
+    lexicon = Lexicon({item.id: item for item in [sock, cap, *others]}, {})
+    assert lexicon.mentions("are down socks as warm as down?") == [["D1"]]
+    assert lexicon.about_it("are down socks as warm as down?") == "are it as warm as down?"
 
 
 @pytest.mark.parametrize(
@@ -106,3 +149,4 @@ def test_an_empty_catalog_names_nothing() -> None:
     lexicon = Lexicon({}, {})
     assert lexicon.mentions("the Fulmar Down Jacket") == []
     assert lexicon.unknown_words("canoes") == ["canoes"]
+    assert lexicon.about_it("the Fulmar Down Jacket") == "the Fulmar Down Jacket"

@@ -1,99 +1,111 @@
-"""Who handles a question: nearest examples, corrected by what is certain."""
+"""Who handles a question: what the classifier says of it, corrected by what is certain."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import pytest
 
 from graph.find import points_back
-from graph.routing import Route, Router
-from shopbot.embedding import Progress, Vectors
+from graph.routing import Route, asks_for_a_field, route_scores
+from tests.unit.test_intents import scores_of
 
-AXES = {"product": 0, "policy": 1, "order": 2, "other": 3}
-
-
-class AxisEmbedder:
-    """A text that names a route lies on that route's axis; "mixed" between all four."""
-
-    name, revision, dimension = "axis", "1", 4
-
-    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        return np.stack([self.one(text) for text in texts])
-
-    def one(self, text: str) -> Vectors:
-        vector = np.full(4, 0.5, dtype=np.float32)
-        for name, axis in AXES.items():
-            if name in text:
-                vector = np.zeros(4, dtype=np.float32)
-                vector[axis] = 1.0
-        return vector
+QUIET = {"product": 0.0, "policy": 0.0, "order": 0.0, "other": 0.0}
+MIXED = dict.fromkeys(QUIET, 0.5)
 
 
-EMBEDDER = AxisEmbedder()
-ROUTER = Router({route: [f"{route} {n}" for n in range(7)] for route in Route}, EMBEDDER)
+def scored(labels: dict[str, float], question: str = "a message", *, names_product: bool = False) -> dict[str, float]:
+    """The score of each route, by its name."""
+    scores = route_scores(question, scores_of(labels), names_product=names_product).scores
+    return {route.value: score for route, score in scores.items()}
 
 
-def best(question: str, *, names_product: bool = False, policy_nearness: float = 0.0) -> Route:
-    vector = EMBEDDER.one(question)
-    return ROUTER.scores(question, vector, names_product=names_product, policy_nearness=policy_nearness).best
-
-
-@pytest.mark.parametrize("route", list(Route))
-def test_a_question_goes_to_the_route_of_its_nearest_examples(route: Route) -> None:
-    assert best(f"a question about {route}") == route
-
-
-def test_the_name_of_a_product_speaks_for_the_product_route() -> None:
-    assert best("mixed", names_product=True) == Route.PRODUCT
-
-
-@pytest.mark.parametrize("number", ["CO-10023", "order 10023", "my parcel no. 445566", "purchase A-99887"])
-def test_an_order_number_speaks_for_the_order_route(number: str) -> None:
-    assert best(f"mixed {number}") == Route.ORDER
-
-
-@pytest.mark.parametrize("text", ["a jacket for 1500 dollars", "size 44", "in 2026", "order 2 tents"])
-def test_other_numbers_do_not(text: str) -> None:
-    scores = ROUTER.scores(f"mixed {text}", EMBEDDER.one("mixed"), names_product=False, policy_nearness=0.0).scores
-    assert scores[Route.ORDER] == pytest.approx(0.5)
-
-
-def test_questions_about_policies_close_by_speak_for_the_policy_route() -> None:
-    assert best("mixed", policy_nearness=0.9) == Route.POLICY
+def best(labels: dict[str, float], question: str = "a message", *, names_product: bool = False) -> Route:
+    return route_scores(question, scores_of(labels), names_product=names_product).best
 
 
 @pytest.mark.parametrize(
-    ("question", "policy_nearness", "score"),
+    ("label", "route"),
     [
-        ("mixed", 0.0, 0.5),
-        ("mixed", 0.62, 0.5),
-        ("mixed", 0.72, 0.6),
-        ("mixed", 1.0, 0.88),
-        ("a question about policy", 1.0, 1.0),
-        ("a question about order", 0.5, 0.38),
+        ("product", Route.PRODUCT),
+        ("field.price", Route.PRODUCT),
+        ("field.r_value", Route.PRODUCT),
+        ("unknown", Route.PRODUCT),
+        ("policy", Route.POLICY),
+        ("section.returns.window", Route.POLICY),
+        ("order", Route.ORDER),
+        ("other", Route.OTHER),
     ],
 )
-def test_the_policy_route_scores_its_own_examples_or_the_policies_questions_less_a_margin(
-    question: str, policy_nearness: float, score: float
+def test_every_label_speaks_for_its_route_alone(label: str, route: Route) -> None:
+    assert best({**QUIET, label: 0.25}) == route
+    assert scored({**QUIET, label: 0.25}) == {**QUIET, route: 0.25}
+
+
+def test_a_route_scores_as_the_best_of_its_labels() -> None:
+    """Not as their sum: a shop has ten times as many sections as it has routes."""
+    labels = {"section.returns.window": 0.25, "section.returns.label": 0.25, "policy": -0.125, "field.price": 0.375}
+    assert scored(labels) == {**QUIET, "product": 0.375, "policy": 0.25}
+
+
+def test_the_labels_of_a_route_may_all_speak_against_it() -> None:
+    routes = {"product": -0.5, "policy": -0.5, "order": -0.25, "other": -0.5}
+    labels = {**routes, "field.price": -0.25, "unknown": -0.375, "section.returns.window": -0.125}
+    assert scored(labels) == {**routes, "product": -0.25, "policy": -0.125}
+
+
+def test_the_name_of_a_product_speaks_for_the_product_route() -> None:
+    assert scored(MIXED, names_product=True) == {**MIXED, "product": pytest.approx(0.65)}
+    assert best({**MIXED, "policy": 0.625}, names_product=True) == Route.PRODUCT
+
+
+@pytest.mark.parametrize(
+    "number", ["CO-10023", "order 10023", "my parcel no. 445566", "purchase A-99887", "PACKAGE 10023", "co-10023?"]
+)
+def test_an_order_number_speaks_for_the_order_route(number: str) -> None:
+    assert scored(MIXED, f"a message {number}") == {**MIXED, "order": pytest.approx(0.65)}
+    assert best({**MIXED, "other": 0.625}, f"a message {number}") == Route.ORDER
+
+
+@pytest.mark.parametrize("text", ["a jacket for 1500 dollars", "size 44", "in 2026", "order 2 tents", "EN-892"])
+def test_other_numbers_do_not(text: str) -> None:
+    assert scored(MIXED, f"a message {text}") == MIXED
+
+
+@pytest.mark.parametrize("score", [0.66, 0.9])
+def test_what_is_certain_does_not_overrule_what_is_clear(score: float) -> None:
+    """ "Can I return the Fulmar of order CO-10023?" names a product and an order, and is about returns."""
+    labels = {**MIXED, "section.returns.window": score}
+    assert best(labels, "can I return it, order CO-10023?", names_product=True) == Route.POLICY
+
+
+def test_a_tie_is_always_decided_the_same_way() -> None:
+    assert best(MIXED) == best(dict(reversed(MIXED.items()))) == Route.PRODUCT
+    assert best({"policy": 0.5, "order": 0.5, "other": 0.5}) == Route.POLICY
+
+
+def test_few_labels_are_enough() -> None:
+    assert best({"product": 0.5, "other": 0.25}) == Route.PRODUCT
+    assert best({"product": 0.25, "other": 0.5}) == Route.OTHER
+    assert scored({"other": 0.5}) == {**QUIET, "other": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"field.price": 0.5, "product": 0.25}, True),
+        ({"unknown": 0.5, "field.price": 0.0, "product": 0.25}, True),
+        ({"field.price": 0.25, "field.weight": 0.125, "unknown": 0.0, "product": 0.5}, False),
+        ({"field.price": 0.25, "product": 0.25}, False),
+        ({"field.price": 0.25, "product": 0.125, "section.returns.window": 0.75}, True),
+    ],
+)
+def test_a_message_asks_for_a_field_if_it_looks_more_like_that_than_like_a_search(
+    labels: dict[str, float], expected: bool
 ) -> None:
-    """The nearer of the two; the other routes are not touched."""
-    vector = EMBEDDER.one(question)
-    far, found = (
-        ROUTER.scores(question, vector, names_product=False, policy_nearness=near).scores
-        for near in (0.0, policy_nearness)
-    )
-    assert dict(found) == {**far, Route.POLICY: pytest.approx(score)}
+    assert asks_for_a_field(scores_of(labels)) is expected
 
 
-def test_what_is_certain_does_not_overrule_what_is_clear() -> None:
-    """ "Can I return the Fulmar?" names a product and is about returns."""
-    assert best("a question about policy", names_product=True) == Route.POLICY
-
-
-def test_few_examples_are_enough() -> None:
-    router = Router({Route.PRODUCT: ["product"], Route.OTHER: ["other"]}, EMBEDDER)
-    scores = router.scores("product", EMBEDDER.one("product"), names_product=False, policy_nearness=0.0)
-    assert scores.best == Route.PRODUCT
+@pytest.mark.parametrize("product", [0.25, 0.0, -0.125])
+def test_a_shop_without_example_questions_is_never_asked_for_a_field(product: float) -> None:
+    """However little its message looks like a search."""
+    assert asks_for_a_field(scores_of({"product": product, "other": 0.5})) is False
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopbot.catalog import CatalogVersion, keyword_text, product_text, section_text, section_words
+from shopbot.catalog import (
+    CatalogVersion,
+    keyword_text,
+    line_id,
+    line_text,
+    policy_vectors,
+    product_text,
+    section_lines,
+    section_text,
+    section_words,
+)
 from shopbot.embedding import Vectors
+from shopbot.intents import SECTION, fit_intents
 from shopbot.keywords import KeywordIndex, Tokenizer
 from shopbot.search import FusionWeights, fuse, search_policies, search_products, with_twins
-from shopbot.sections import PolicyVectors
+from shopbot.sections import KEYWORD_SHARE
 from shopbot.types import Hit, PolicySection, Product, Variant
 from tests.fakes_data import HashEmbedder
 
@@ -39,8 +49,6 @@ def product(record_id: str, title: str, **changes: Any) -> Product:
 
 def version_of(products: list[Product], sections: list[PolicySection], **changes: Any) -> CatalogVersion:
     vectors = {item.id: EMBEDDER.embed([product_text(item)])[0] for item in products}
-    questions = [question for section in sections for question in section.questions]
-    owners = [place for place, section in enumerate(sections) for _ in section.questions]
     values = {
         "version_id": "v",
         "manifest": None,
@@ -49,12 +57,7 @@ def version_of(products: list[Product], sections: list[PolicySection], **changes
         "twins": {},
         "index": ExactIndex(vectors),
         "product_keywords": KeywordIndex({item.id: keyword_text(item) for item in products}),
-        "policy_vectors": PolicyVectors(
-            tuple(section.id for section in sections),
-            EMBEDDER.embed([section_text(section) for section in sections]),
-            EMBEDDER.embed(questions),
-            np.asarray(owners, dtype=np.intp),
-        ),
+        "policy_vectors": policy_vectors(sections, EMBEDDER),
         "policy_keywords": KeywordIndex({section.id: section_words(section) for section in sections}),
     }
     return CatalogVersion(**cast(Any, {**values, **changes}))
@@ -71,7 +74,7 @@ SECTIONS = [
         id="returns.window",
         policy="returns",
         heading="Return window",
-        text="You have 30 days.",
+        text="You have 30 days. A refund takes a week.",
         questions=("how long can I return goods", "return deadline"),
     ),
     PolicySection(
@@ -84,10 +87,17 @@ SECTIONS = [
     PolicySection(id="care.linen", policy="care", heading="Linen care", text="Wash linen cold."),
 ]
 VERSION = version_of(PANS, SECTIONS)
+INTENTS = fit_intents({SECTION + item.id: [item.heading, *item.questions] for item in SECTIONS}, EMBEDDER)
 
 
 def ids(hits: list[Hit]) -> list[str]:
     return [hit.id for hit in hits]
+
+
+def policies(query: str, k: int, version: CatalogVersion = VERSION, embedded: str | None = None) -> list[Hit]:
+    """Sections for a query; `embedded` stands for another message that has its vector and its meaning."""
+    vectors = EMBEDDER.embed([query if embedded is None else embedded])
+    return search_policies(version, query, vectors[0], INTENTS.read(vectors), k)
 
 
 def test_words_find_what_vectors_miss_and_the_other_way_round() -> None:
@@ -108,7 +118,7 @@ def test_stems_and_possessives_match() -> None:
 @pytest.mark.parametrize("query", ["", "   ", "\n"])
 def test_a_blank_query_finds_nothing(query: str) -> None:
     assert search_products(VERSION, EMBEDDER, query, 5, BOTH) == []
-    assert search_policies(VERSION, EMBEDDER, query, 5) == []
+    assert policies(query, 5, embedded="linen") == []
 
 
 @pytest.mark.parametrize("query", ["zzz qqq", "the of and", "!?", "🥘", "пальто"])
@@ -131,7 +141,6 @@ def test_a_vector_that_the_caller_has_is_not_embedded_again() -> None:
     vector = EMBEDDER.embed(["linen"])[0]
     hits = search_products(VERSION, embedder, "linen", 2, BOTH, vector=vector)
     assert ids(hits) == ids(search_products(VERSION, EMBEDDER, "linen", 2, BOTH))
-    search_policies(VERSION, embedder, "linen", 2, vector=vector)
     assert embedder.embedded == []
 
 
@@ -175,16 +184,69 @@ def test_fusion_keeps_every_candidate_once(dense: list[str], keyword: list[str])
     assert sorted(set(dense) | set(keyword)) == sorted(ids(hits))
 
 
-def test_a_section_is_found_by_its_text_and_by_its_questions() -> None:
-    assert search_policies(VERSION, EMBEDDER, "how do I wash linen", 1)[0].id == "care.linen"
-    best = search_policies(VERSION, EMBEDDER, "return deadline", 3)[0]
+# ---------------------------------------------------------------- policies
+
+
+def test_a_section_is_found_by_its_lines_and_by_its_questions() -> None:
+    assert ids(policies("when does my refund come", 1)) == ["returns.window"]
+    assert ids(policies("is linen washed cold", 1)) == ["care.linen"]
+    best = policies("return deadline", 3)[0]
     assert best.id == "returns.window"
-    assert best.cosine == pytest.approx(1.0, abs=1e-5)
+    assert best.cosine == pytest.approx(1.0, abs=1e-3)  # examples are kept as float16
+    assert ids(policies("what would the delivery cost", 1)) == ["shipping.costs"]
+
+
+def test_keywords_of_a_section_add_their_share_to_it_alone() -> None:
+    """The best of the keywords has the whole share, whatever BM25 makes of it."""
+    without, found = ({hit.id: hit for hit in policies(query, 3, embedded="zzz")} for query in ("zzz", "parcels"))
+    gained = {section: found[section].score - hit.score for section, hit in without.items()}
+    assert gained == pytest.approx({"shipping.costs": KEYWORD_SHARE, "returns.window": 0, "care.linen": 0})
+    assert {key: hit.cosine for key, hit in without.items()} == {key: hit.cosine for key, hit in found.items()}
 
 
 def test_all_sections_are_ranked_and_cut_to_k() -> None:
-    assert len(search_policies(VERSION, EMBEDDER, "linen", 99)) == len(SECTIONS)
-    assert len(search_policies(VERSION, EMBEDDER, "linen", 2)) == 2
+    assert sorted(ids(policies("linen", 99))) == sorted(section.id for section in SECTIONS)
+    assert policies("linen", 2) == policies("linen", 99)[:2]
+
+
+def test_a_shop_without_policies_finds_none() -> None:
+    assert policies("linen", 5, version_of(PANS, [])) == []
+
+
+STEPS = PolicySection(
+    id="returns.steps",
+    policy="returns",
+    heading="How to return",
+    text="""Sign in first. It takes **two** minutes.
+
+1. Print the label.
+
+| Size | Chest (cm) |
+|---|---|
+| M | 95 to 102 |
+""",
+)
+LINES = ["Sign in first.", "It takes two minutes.", "Print the label.", "M: chest (cm) 95 to 102."]
+
+
+def test_the_lines_of_a_section_are_what_its_answers_say() -> None:
+    assert section_lines(STEPS) == LINES
+    assert [line_id(STEPS.id, place) for place in range(2)] == ["returns.steps#1", "returns.steps#2"]
+    assert line_text(STEPS, LINES[2]) == "How to return: Print the label."
+
+
+def test_every_text_and_every_line_of_the_policies_has_a_vector() -> None:
+    embedder = HashEmbedder()
+    found = policy_vectors([STEPS, SECTIONS[2]], embedder)
+    assert found.sections == ("returns.steps", "care.linen")
+    assert found.owners.tolist() == [0, 0, 0, 0, 1]
+    lines = [*(f"How to return: {line}" for line in LINES), "Linen care: Wash linen cold."]
+    assert embedder.embedded == [section_text(STEPS), "Linen care. Wash linen cold.", *lines]
+    assert (found.texts == EMBEDDER.embed(embedder.embedded[:2])).all()
+    assert (found.lines == EMBEDDER.embed(lines)).all()
+
+
+# ---------------------------------------------------------------- keywords
 
 
 def test_keywords_handle_texts_without_words() -> None:

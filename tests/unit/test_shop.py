@@ -1,10 +1,11 @@
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from shopbot.errors import ConfigError
-from shopbot.shop import load_shop
+from shopbot.shop import FieldQuestions, Questions, Shop, Unknown, load_shop
 from tests.fakes_data import FILES, ROOT, write_shop
 
 
@@ -36,6 +37,48 @@ def test_routes_phrases_and_size_guides_are_optional(tmp_path: Path) -> None:
     shop = load_shop(write_shop(tmp_path, **absent))
     assert shop.routes == {}
     assert shop.phrases == {}
+
+
+FIELDS = """
+fields:
+  price:
+    questions: ["how much is the {name}?", "{name} price"]
+    follow_ups: ["and the price?"]
+  fill_weight:
+    questions: ["fill weight of the {name}"]
+unknown:
+  - {ask: "where was the {name} made", what: the country, word: made in}
+  - {ask: "does the {name} float", what: whether it floats, word: float, kind: pans}
+"""
+
+
+def test_how_customers_ask_for_fields_and_for_what_no_record_says_is_read(tmp_path: Path) -> None:
+    assert load_shop(write_shop(tmp_path, **{"fields.yaml": FIELDS})).questions == Questions(
+        fields={
+            "price": FieldQuestions(
+                questions=("how much is the {name}?", "{name} price"), follow_ups=("and the price?",)
+            ),
+            "fill_weight": FieldQuestions(questions=("fill weight of the {name}",), follow_ups=()),
+        },
+        unknown=(
+            Unknown(ask="where was the {name} made", what="the country", word="made in", kind="any"),
+            Unknown(ask="does the {name} float", what="whether it floats", word="float", kind="pans"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", [None, "", "# none yet\n", "fields: {}\nunknown: []\n"])
+def test_a_shop_need_not_say_how_its_customers_ask(tmp_path: Path, text: str | None) -> None:
+    questions = load_shop(write_shop(tmp_path, **{"fields.yaml": text})).questions
+    assert (questions.fields, questions.unknown) == ({}, ())
+
+
+@pytest.mark.parametrize("part", ["fields", "unknown"])
+def test_either_part_of_the_questions_may_stand_alone(tmp_path: Path, part: str) -> None:
+    fields, unknown = FIELDS.split("unknown:")
+    text = fields if part == "fields" else f"unknown:{unknown}"
+    questions = load_shop(write_shop(tmp_path, **{"fields.yaml": text})).questions
+    assert (len(questions.fields), len(questions.unknown)) == ((2, 0) if part == "fields" else (0, 2))
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
@@ -79,6 +122,18 @@ RETURNS = FILES["policies/returns.md"]
         ("promotions.yaml", FILES["promotions.yaml"].replace("2026-05-07", "2026-04-07"), "'knives' ends"),
         ("routes.yaml", "prodcut: [a]", "prodcut"),
         ("phrases.yaml", "hello: {a: b}", "key 'hello'"),
+        ("fields.yaml", "feilds: {}", "key 'feilds'"),
+        ("fields.yaml", "fields: [price]", "key 'fields'"),
+        ("fields.yaml", "fields: {price: [how much]}", "key 'fields.price'"),
+        ("fields.yaml", "fields: {price: {questions: how much}}", "key 'fields.price.questions'"),
+        ("fields.yaml", "fields: {price: {questions: []}}", "key 'fields.price.questions'"),
+        ("fields.yaml", "fields: {price: {follow_ups: [and its price]}}", "key 'fields.price.questions'"),
+        ("fields.yaml", FIELDS.replace("follow_ups", "followups"), "key 'fields.price.followups'"),
+        ("fields.yaml", FIELDS.replace("fill_weight", "price"), "'price' is given twice"),
+        ("fields.yaml", FIELDS.replace(", word: made in", ""), "key 'unknown.0.word'"),
+        ("fields.yaml", FIELDS.replace("what: whether it floats, ", ""), "key 'unknown.1.what'"),
+        ("fields.yaml", FIELDS.replace("kind: pans", "category: pans"), "key 'unknown.1.category'"),
+        ("fields.yaml", "fields: {", "is not YAML"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, file: str, text: str | None, named: str) -> None:
@@ -108,6 +163,28 @@ def test_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
         load_shop(folder)
 
 
-def test_the_shipped_shop_loads() -> None:
-    shop = load_shop(ROOT / "data" / "cairn")
-    assert all(section.questions for section in shop.policies)
+@pytest.fixture(scope="module")
+def cairn() -> Shop:
+    return load_shop(ROOT / "data" / "cairn")
+
+
+def test_the_shipped_shop_loads(cairn: Shop) -> None:
+    assert all(section.questions for section in cairn.policies)
+    assert {"price", "stock", "sizes", "colors"} <= cairn.questions.fields.keys()
+    assert len(cairn.questions.unknown) > 500
+
+
+def test_shipped_questions_name_their_product_and_follow_ups_nothing(cairn: Shop) -> None:
+    """A mistyped placeholder would be read as words of the question."""
+    questions = cairn.questions
+    asked = [text for field in questions.fields.values() for text in field.questions]
+    follow_ups = [text for field in questions.fields.values() for text in field.follow_ups]
+    unknown = [item.ask for item in questions.unknown]
+    assert [text for text in asked if set(placeholders(text)) - {"{option}"} != {"{name}"}] == []
+    assert [text for text in unknown if set(placeholders(text)) != {"{name}"}] == []
+    assert [text for text in follow_ups if set(placeholders(text)) - {"{option}"}] == []
+    assert [text for text in questions.fields["stock_option"].questions if "{option}" not in text] == []
+
+
+def placeholders(text: str) -> list[str]:
+    return re.findall(r"\{[^{}]*\}?|\}", text)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shopbot.statements import attribute_label, policy_source, product_source
+from shopbot.statements import PLURAL_VERBS, agreeing, attribute_label, policy_source, product_source
 from shopbot.types import Fact, PolicySection, Product, ProductFacts, Variant
 from tests.fakes_data import NOON, fact
 
@@ -158,6 +158,48 @@ def test_what_a_record_denies_is_marked_so(value: str, denied: set[str]) -> None
 )
 def test_the_verb_agrees_with_the_title(title: str, verb: str) -> None:
     assert said("price", product(title=title), facts(fact(price=100))) == [f"The {title} {verb} $1.00."]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The stock of the Barrow Socks has to be confirmed.",
+        "The comfort temperature of the Barrow Socks is -5 °C.",
+        "The weight of Barrow Socks is 50 g.",
+        "Hood of the Barrow Socks: none.",
+        "Which sizes of the Barrow Socks are left has to be confirmed.",
+        "The Barrow Socks packs small.",
+        "The Barrow Socks, too, is light.",
+        "The Barrow Jacket is warm.",
+    ],
+)
+def test_only_the_verb_of_a_plural_title_is_put_into_the_plural(text: str) -> None:
+    assert agreeing(text, "Barrow Socks") == text
+
+
+@pytest.mark.parametrize(("singular", "plural"), PLURAL_VERBS.items())
+def test_each_verb_of_a_plural_title_has_its_plural(singular: str, plural: str) -> None:
+    assert agreeing(f"The Barrow Socks {singular} that.", "Barrow Socks") == f"The Barrow Socks {plural} that."
+    assert agreeing(f"The weight of the Barrow Socks {singular} that.", "Barrow Socks").split()[6] == singular
+
+
+@pytest.mark.parametrize("title", ["Barrow Socks (2 Pairs) Inserts", "A+B Socks", r"\1 Socks", "Men's $5 Socks"])
+def test_a_title_is_taken_letter_by_letter(title: str) -> None:
+    assert agreeing(f"In Moss, the {title} is in stock.", title) == f"In Moss, the {title} are in stock."
+
+
+def test_facts_of_a_plural_title_agree_whatever_their_subject() -> None:
+    socks = product(("S", "Ink"), ("M", "Ink"), title="Barrow Socks", weight_g=50, norm="EN 1")
+    known = facts(fact(price=None), S_Ink=3, M_Ink=None)
+    assert said("price", socks, known) == ["The price of the Barrow Socks has to be confirmed."]
+    assert said("stock", socks, None) == ["The stock of the Barrow Socks has to be confirmed."]
+    assert said("stock", socks, known) == [
+        "The Barrow Socks are in stock in size S.",
+        "The Barrow Socks have to be confirmed in size M.",
+    ]
+    assert said("sizes", socks, known) == ["The Barrow Socks come in sizes S and M."]
+    assert said("weight", socks, known) == ["The Barrow Socks weigh 50 g."]
+    assert said("category", socks, known) == ["The Barrow Socks are in our Jackets range, from the Gale line."]
 
 
 def test_stock_is_as_old_as_the_oldest_count_that_it_comes_from() -> None:
