@@ -6,7 +6,6 @@ No model is asked: these figures bound what any model can do with what it is giv
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from langgraph.runtime import Runtime
 
@@ -66,7 +65,7 @@ def _find(deps: Deps, case: Case) -> Found:
         return Found(case, state["route"], place=min(places, default=0))
     if not case.product or state["route"] != Route.PRODUCT:
         return Found(case, state["route"], product=False if case.product else None)
-    return _found_product(case, cast(State, state | look_up_products(state, runtime)))
+    return _found_product(case, state | look_up_products(state, runtime))
 
 
 def _found_product(case: Case, state: State) -> Found:

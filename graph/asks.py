@@ -19,8 +19,8 @@ _GENERIC_FIELDS = ("description", "price", "stock")
 _MOST_FIELDS = 3
 _MOST_UNANSWERED = 3
 _SAME_AGAIN = frozenset("same question thing again it".split())
-# Stopwords of which a question may consist: "how much is it?", "for him or for her?", "do you have it?"
-_ASKING_STOPWORDS = frozenset("much many most when where who whose him her out have got get".split())
+# Stopwords of which a question may consist: "how much is it?", "for him or for her?", "do you have it?", "is it there?"
+_ASKING_STOPWORDS = frozenset("much many most when where who whose him her out have got get here there".split())
 FACT_WORDS = frozenset(
     stem(word) for field in ("price", "stock", "sizes", "colors", "weight") for word in words(SPOKEN[field])
 )

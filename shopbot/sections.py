@@ -49,7 +49,7 @@ class PolicyVectors:
         `score` ranks: what the classifier of intents says of the question (`meant`, of one message), plus LINE_SHARE of
         the cosine of the section's nearest line, plus KEYWORD_SHARE of `keywords` (BM25 relative to the best).
         `cosine` is the section's best over its text, its lines and its example questions: how near the shop's policies
-        come at all. Shares: docs/results/sections.md.
+        come at all. Shares: docs/results/reading.md.
         """
         texts, lines = self.texts @ vector, self.lines @ vector
         hits = []

@@ -234,3 +234,19 @@ def test_what_a_record_does_not_say_is_said_by_the_model_itself(assistant: Any) 
     result = tuned(assistant, said).ask("Does the Everest Down Jacket have bluetooth?", arm="tuned")
     assert result.answer == said
     assert (result.verdict, result.model_share, result.citations) == ("passed", 1.0, ())
+
+
+@pytest.mark.parametrize(
+    ("said", "is_unknown"),
+    [
+        ("The Everest Down Jacket weighs {1.weight}.", True),
+        ("Water protection of the Everest Down Jacket: {1.waterproof}.", False),
+    ],
+)
+def test_what_the_model_has_answered_is_not_said_to_be_unknown(said: str, is_unknown: bool, assistant: Any) -> None:
+    """The record says nothing of bluetooth; that it repels something, the model has found."""
+    asked = tuned(assistant, said)
+    result = asked.ask("Does the Everest Down Jacket repel bluetooth?", arm="tuned")
+    unknown = "Our record of the Everest Down Jacket doesn't say anything about “repel” and “bluetooth”"
+    assert (unknown in result.answer) == is_unknown
+    assert asked.authors == ["model", "shop"][: 1 + is_unknown]

@@ -182,6 +182,7 @@ def test_a_clause_ends_at_a_mark_or_a_joining_word(text: str, clauses: list[str]
         ("how much is it?", False),
         ("it for him or for her", False),
         ("do you have it?", False),
+        ("is it there?", False),
     ],
 )
 def test_a_message_that_only_names_a_product_says_nothing(text: str, expected: bool) -> None:
@@ -322,10 +323,15 @@ def test_a_colour_in_a_title_is_no_option() -> None:
 
 def test_a_colour_in_the_title_of_another_product_is_none_either() -> None:
     pack = product_source(2, product("P4", "Moss Daypack"), None, "en-US")
-    question = "how heavy is the Fulmar Down Jacket, and the Moss Daypack?"
+    question = "how heavy is the Fulmar Down Jacket or the Moss Daypack?"
     assert options_asked(question, SOURCE) == ("Moss",)
-    reading = read_question(question, read(question), [SOURCE, pack], EMBEDDER)[1]
-    assert [statement.field for statement in reading.statements] == ["weight"]
+    alone, beside = (
+        [statement.field for statement in read_question(question, read(question), sources, EMBEDDER)[1].statements]
+        for sources in ([SOURCE], [SOURCE, pack])
+    )
+    assert alone[0] == "stock"
+    assert beside[0] == "weight"
+    assert "stock" not in beside
 
 
 # ---------------------------------------------------------------- what no record says
@@ -488,6 +494,13 @@ def test_the_whole_of_several_clauses_asks_for_its_two_best_fields_if_they_are_g
     quiet = {"field.price": 0.0, "field.care": 0.0}
     assert chosen({"field.price": 0.9, "field.care": SECOND + 0.01}, quiet, quiet) == (["price", "care"], False)
     assert chosen({"field.price": 0.9, "field.care": SECOND - 0.01}, quiet, quiet) == (["price"], False)
+    assert chosen({"field.price": SECOND + 0.01}, quiet, quiet) == (["price"], False)
+
+
+def test_the_whole_of_several_clauses_is_never_said_to_be_missing() -> None:
+    """Something in it may be; its clauses tell what."""
+    quiet = {"field.price": 0.0, "unknown": -0.2}
+    assert chosen({"field.price": 0.3, "field.care": 0.2, "unknown": 0.9}, quiet, quiet) == (["price", "care"], False)
 
 
 def test_a_clause_that_the_record_does_not_answer_is_said_to_be_missing() -> None:
@@ -521,6 +534,18 @@ def test_a_field_without_examples_scores_by_its_own_word_or_by_those_of_customer
     """Both stand in its line besides."""
     assert told({"field.price": score + WORD_BONUS - 0.01}, texts=[text]).asked.fields[0] == "care"
     assert told({"field.price": score + WORD_BONUS + 0.01}, texts=[text]).asked.fields[0] == "price"
+
+
+def test_a_field_that_is_named_comes_before_one_that_is_spoken_of_in_other_words() -> None:
+    assert told({"other": 0.0}, texts=["its guarantee or hood"]).asked.fields[0] == "hood"
+    assert told({"other": 0.0}, texts=["its guarantee"]).asked.fields[0] == "warranty"
+
+
+def test_the_category_and_the_description_are_never_chosen() -> None:
+    """The category of a jacket is no answer; sentences of the description are lines."""
+    reading = told({"field.price": 0.2}, texts=["its category or description"])
+    assert reading.asked.fields == ("price",)
+    assert "category" not in [line.field for line in reading.lines]
 
 
 # ---------------------------------------------------------------- lines

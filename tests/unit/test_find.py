@@ -12,10 +12,10 @@ from graph.find import Findings, _thing_asked_for, find_products, focus_of, is_b
 from graph.lexicon import Lexicon
 from graph.state import Lead
 from graph.turn import Message
-from shopbot.intents import fit_intents
+from shopbot.intents import SECTION, fit_intents
 from shopbot.language import stem
 from shopbot.search import FusionWeights
-from shopbot.types import ProductFacts, Variant
+from shopbot.types import PolicySection, ProductFacts, Variant
 from tests.fakes_data import HashEmbedder, fact
 from tests.unit.test_search import product, version_of
 from tests.unit.test_verify_catalog import SHOP
@@ -41,6 +41,7 @@ class Facts:
 
 EXAMPLES = {
     "field.price": ["how much is it", "what does it cost", "price of it"],
+    "field.stock": ["is it in stock", "is it there in red", "and in red"],
     "field.pockets": ["does it have pockets", "any pockets", "where do I put my phone", "pockets with zips"],
     "field.hood": ["does it have a hood", "any hood on it"],
     "field.weight": ["how heavy is it", "what does it weigh"],
@@ -52,9 +53,11 @@ EXAMPLES = {
 }
 
 
-def new_turn() -> Turn:
-    version = version_of([JACKET, TENT, STOVE], [])
-    reader = (Lexicon(version.products, version.policies), fit_intents(EXAMPLES, EMBEDDER))
+def new_turn(*sections: PolicySection) -> Turn:
+    """A turn in a shop of three products; its classifier knows the sections' questions, too."""
+    version = version_of([JACKET, TENT, STOVE], list(sections))
+    examples = EXAMPLES | {SECTION + section.id: list(section.questions) for section in sections}
+    reader = (Lexicon(version.products, version.policies), fit_intents(examples, EMBEDDER))
     deps = SimpleNamespace(
         shop=SHOP, facts=Facts(), embedder=EMBEDDER, weights=FusionWeights(1, 1), reader=lambda _: reader
     )
@@ -176,6 +179,7 @@ def test_a_message_that_only_names_a_product_asks_what_the_one_before_asked(ques
     "question",
     [
         "is the Long Mere Tent waterproof?",
+        "is it there in ember?",
         "how much is the Long Mere Tent?",
         "pockets?",
         "and in M?",
@@ -196,6 +200,7 @@ def test_what_was_asked_is_what_the_customer_said_last() -> None:
 def test_a_message_that_points_back_to_no_product_stands_behind_the_one_before() -> None:
     history = talk("How do I return something?", "By mail.")
     assert asked("and when does that arrive?", history) == "How do I return something? and when does that arrive?"
+    assert asked("and that?", history) == "How do I return something? and that?"
     assert asked("Do you sell gloves?", history) == "Do you sell gloves?"
 
 
@@ -222,11 +227,11 @@ def test_what_the_record_does_not_say_leads_with_the_words_of_the_customer() -> 
 
 
 def test_an_answer_about_several_products_makes_two_points_of_each_at_most() -> None:
-    findings = about("the Fulmar Down Jacket and the Ember Stove?", "P1", "P3")
-    assert [(point.source.number, point.source.id) for point in findings.points] == [
-        (1, "P1"), (1, "P1"), (2, "P3"), (2, "P3")
-    ]  # fmt: skip
+    findings = about("the Fulmar Down Jacket and the Long Mere Tent?", "P1", "P2")
+    numbered = [(point.source.number, point.source.id, point.statement.field) for point in findings.points]
+    assert numbered == [(1, "P1", "price"), (1, "P1", "stock"), (2, "P2", "price"), (2, "P2", "stock")]
     assert findings.as_list
+    assert [source.id for source in findings.sources] == ["P1", "P2"]
 
 
 def test_what_was_asked_before_is_asked_of_the_product_named_now() -> None:
