@@ -11,7 +11,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.wiring import Services, Store
-from graph.build import run_turn
+from graph.build import check_request, read_messages, run_turn
+from graph.deps import Deps
 from graph.turn import Message, TurnRequest, Verdict
 from shopbot.errors import InputError, ShopbotError
 from shopbot.jsonl import Line, read_lines
@@ -70,6 +71,24 @@ def search_batch(store: Store, weights: FusionWeights, source: Path, target: Pat
         return {"results": [{"id": hit.id, "score": hit.score} for hit in hits]}
 
     return _each_line(source, target, SearchLine, answer, progress)
+
+
+def route_of(deps: Deps, messages: tuple[Message, ...]) -> dict[str, Any]:
+    """Who handles a conversation's last message: {"route", "scores"}, scores of all routes, higher is likelier."""
+    state = read_messages(deps, messages)
+    scores = {name.value: round(score, 4) for name, score in state["route_scores"].items()}
+    return {"route": state["route"].value, "scores": scores}
+
+
+def route_batch(deps: Deps, source: Path, target: Path, progress: Progress) -> int:
+    """Route every line of `source`; otherwise as `ask_batch`."""
+
+    def answer(line: AskLine) -> dict[str, Any]:
+        request = TurnRequest(**line.model_dump(exclude={"id"}))
+        check_request(request, deps)
+        return route_of(deps, request.messages)
+
+    return _each_line(source, target, AskLine, answer, progress)
 
 
 def _each_line(

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from app.cli_eval import commands as eval_commands
 from app.cli_finetune import commands as finetune_commands
+from app.cli_routes import commands as routes_commands
 from app.progress import progress_bars
 from shopbot.errors import ConfigError, InputError, ShopbotError
 from shopbot.settings import load_settings
@@ -27,6 +28,7 @@ app.add_typer(ingest_commands, name="ingest")
 app.add_typer(facts_commands, name="facts")
 app.add_typer(finetune_commands, name="finetune")
 app.add_typer(eval_commands, name="eval")
+app.add_typer(routes_commands, name="routes")
 
 errors = Console(stderr=True)
 
@@ -119,6 +121,35 @@ def search(
     version = store.catalog.active()
     for hit in search_products(version, store.embedder, text or "", k, weights):
         typer.echo(f"{hit.score:.4f}  {hit.id:<12} {version.products[hit.id].title}")
+
+
+@app.command()
+def route(
+    text: Annotated[str | None, typer.Argument(help="The customer's message.")] = None,
+    batch: Annotated[Path | None, typer.Option(help="JSON Lines file of conversations, as for ask.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the routes go; needed with --batch.")] = None,
+) -> None:
+    """Say who would handle a message, with the score of each route. Asks no model."""
+    from app.batch import route_batch, route_of
+    from app.wiring import initialise, open_store, wire
+    from graph.turn import Message
+
+    if (text is None) == (batch is None):
+        raise InputError("text", "give a message, or a file with --batch IN --out OUT")
+    files = _batch_files(batch, out)
+    with progress_bars() as bars:
+        store = open_store(load_settings())
+        initialise(store, bars)
+        deps = wire(store, {}).deps
+        if files:
+            failed = route_batch(deps, *files, lambda done, total: bars("routing", done, total))
+    if files:
+        _end_of_batch(failed)
+        return
+    found = route_of(deps, (Message(role="user", content=text or ""),))
+    typer.echo(found["route"])
+    for name, score in found["scores"].items():
+        typer.echo(f"  {score:6.3f}  {name}")
 
 
 @app.command()

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from shopbot.errors import ConfigError
 
-TRAIN = ("datasets", "matplotlib", "rouge_score", "sacrebleu", "trl")
+TRAIN = ("datasets", "matplotlib", "rouge_score", "sacrebleu", "sklearn", "trl")
 
 
 def check_installed(purpose: str) -> None:

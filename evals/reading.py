@@ -3,20 +3,15 @@
 No model is asked: these figures bound what any model can do with what it is given.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from langgraph.runtime import Runtime
-
 from evals.cases import Case
 from evals.metrics import interval
-from graph.build import start_state
-from graph.deps import Deps, Turn
-from graph.nodes import guard, look_up_products, route
+from graph.build import read_messages
+from graph.deps import Deps
 from graph.routing import Route
 from graph.state import State
-from graph.turn import TurnRequest
 from shopbot.cards import cut_to_size
 from shopbot.references import field_name
 
@@ -54,18 +49,14 @@ def find_all(deps: Deps, cases: Sequence[Case], progress: Progress) -> list[Foun
 
 
 def _find(deps: Deps, case: Case) -> Found:
-    turn = Turn(deps, deps.catalog.active(), deps.default_arm, threading.Event())
-    runtime = Runtime(context=turn, stream_writer=lambda _: None)
-    state = start_state(TurnRequest(messages=case.messages))
-    state |= guard(state, runtime)
-    state |= route(state, runtime)
+    state = read_messages(deps, case.messages)
     if case.section:
-        ranked = [hit.id for hit in state["sections"]]
+        ranked = [hit.id for hit in state.get("sections", [])]
         places = [ranked.index(key) + 1 for key in (case.section, *case.also) if key in ranked]
         return Found(case, state["route"], place=min(places, default=0))
     if not case.product or state["route"] != Route.PRODUCT:
         return Found(case, state["route"], product=False if case.product else None)
-    return _found_product(case, state | look_up_products(state, runtime))
+    return _found_product(case, state)
 
 
 def _found_product(case: Case, state: State) -> Found:

@@ -292,8 +292,9 @@ class Builder:
         return self._pick(list(self._products.values()))
 
     def _ask(self, questions: Sequence[str]) -> str:
-        """One of the questions, of those that this fold's classifier has not seen."""
-        return self._pick([text for text in questions if fold_of(about_it(text), FOLDS) == self._fold] or questions)
+        """One of the questions: as the plan has it, one that this fold's classifier has not seen, or any."""
+        unseen = [text for text in questions if fold_of(about_it(text), FOLDS) == self._fold]
+        return self._pick(unseen if unseen and self._random.random() < self._plan.unseen_share else questions)
 
     def _called(self, product: Product) -> str:
         return self._pick(self._names[product.id])

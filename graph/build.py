@@ -12,7 +12,7 @@ from graph.deps import Deps, Turn
 from graph.nodes import ask_to_sign_in, guard, look_up_policies, look_up_products, respond, route, small_talk
 from graph.routing import Route
 from graph.state import Account, State
-from graph.turn import TurnRequest, TurnResult
+from graph.turn import Message, TurnRequest, TurnResult
 from graph.write import verify, write
 from shopbot.errors import InputError, NotAvailable
 
@@ -96,6 +96,17 @@ def run_turn(
             result = TurnResult.model_validate(event["result"])
     assert result is not None  # every path through the graph ends in `respond`
     return result
+
+
+def read_messages(deps: Deps, messages: tuple[Message, ...]) -> State:
+    """What a turn decides before it asks a model: its route, sections, product and the fields that are asked for."""
+    turn = Turn(deps, deps.catalog.active(), deps.default_arm, threading.Event())
+    runtime = Runtime(context=turn, stream_writer=lambda _: None)
+    state = start_state(TurnRequest(messages=messages))
+    state |= guard(state, runtime)
+    if not state["refused"]:
+        state |= route(state, runtime)
+    return state | look_up_products(state, runtime) if state["route"] == Route.PRODUCT else state
 
 
 def start_state(request: TurnRequest) -> State:

@@ -50,7 +50,8 @@ def guard(state: State, runtime: Runtime[Turn]) -> State:
     refusal = _refusal(question, turn)
     if refusal:
         Pen(state["account"], runtime.stream_writer).show(Sentence(text=refusal, author="shop"))
-    return {"question": without_sign_off(question), "refused": refusal is not None, "route": Route.OTHER}
+    question = without_sign_off(question)
+    return {"question": question, "refused": refusal is not None, "route": Route.OTHER, "route_scores": {}}
 
 
 def _refusal(question: str, turn: Turn) -> str | None:
@@ -76,7 +77,13 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     best = Route.PRODUCT if points_back(question) and asks_of_nothing(question) else scores.best
-    return {"route": best, "focus": focus, "utterance": utterance, "sections": sections}
+    return {
+        "route": best,
+        "route_scores": scores.scores,
+        "focus": focus,
+        "utterance": utterance,
+        "sections": sections,
+    }
 
 
 def look_up_products(state: State, runtime: Runtime[Turn]) -> State:

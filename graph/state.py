@@ -1,6 +1,7 @@
 """The state of one turn as it passes through the graph."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -72,6 +73,7 @@ class State(TypedDict, total=False):
     account: Account
     question: str
     route: Route
+    route_scores: Mapping[Route, float]
     focus: list[list[str]]
     utterance: Utterance
     sections: list[Hit]

@@ -20,7 +20,6 @@ from finetune.dataset import (
     FOLLOW_UPS_EVERY,
     HINTS,
     MISTYPED_SHARE,
-    UNSEEN_SHARE,
     WITHOUT_HINTS_EVERY,
     Builder,
     _with_answer,
@@ -495,11 +494,14 @@ def marked_examples(shop: Shop, unseen_share: float) -> Marked:
     """Examples of the marked material, and the folds that each question was read by."""
     reader = WordReader(shop.policies)
     plan = PLAN.model_copy(
-        update={"facts": 60, "several_fields": 60, "stock": 60, "unknown": 60, "partly_known": 60, "compare": 20}
+        update={
+            **dict.fromkeys(("facts", "several_fields", "stock", "unknown", "partly_known"), 60),
+            "compare": 20,
+            "unseen_share": unseen_share,
+        }
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("finetune.dataset.MISTYPED_SHARE", 0)
-        patch.setattr("finetune.dataset.UNSEEN_SHARE", unseen_share)
         examples = builder(shop, marked()[0], plan=plan, reader=reader).build(nothing)
     folds: dict[str, set[int]] = defaultdict(set)
     for question, fold in reader.read:
@@ -529,21 +531,21 @@ def test_a_question_that_is_to_be_new_has_no_pattern_that_its_classifier_has_see
 
 @pytest.mark.parametrize(("kind", "patterns"), BY_PATTERNS)
 def test_patterns_of_every_fold_are_asked(kind: str, patterns: int, small_shop: Shop) -> None:
-    examples, _ = marked_examples(small_shop, UNSEEN_SHARE)
+    examples, _ = marked_examples(small_shop, unseen_share=0.4)
     marks = {mark for example in examples if example.kind == kind for mark in MARK.findall(example.question)}
     assert {fold_of(about_it(marked()[1][mark]), FOLDS) for mark in marks} == set(range(FOLDS))
 
 
 def test_a_share_of_the_questions_is_surely_new_to_the_classifier_the_others_are_any(small_shop: Shop) -> None:
-    made, asked = builder(small_shop), many("weightq")
+    share_of_new = 0.4
+    plan = PLAN.model_copy(update={"unseen_share": share_of_new})
+    made, asked = builder(small_shop, plan=plan), many("weightq")
     new = [text for text in asked if fold_of(about_it(text), FOLDS) == made._fold]
     share = sum(made._ask(asked) in new for _ in range(2000)) / 2000
-    assert share == pytest.approx(UNSEEN_SHARE + (1 - UNSEEN_SHARE) * len(new) / len(asked), abs=0.04)
-    assert UNSEEN_SHARE > 0
+    assert share == pytest.approx(share_of_new + (1 - share_of_new) * len(new) / len(asked), abs=0.04)
 
 
-def test_where_no_question_is_new_any_other_is_asked(small_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finetune.dataset.UNSEEN_SHARE", 1)
+def test_where_no_question_is_new_any_other_is_asked(small_shop: Shop) -> None:
     made, of_fold = builder(small_shop), {fold_of(about_it(text), FOLDS): text for text in many("weightq")}
     made._fold = 1
     assert {made._ask([of_fold[0], of_fold[1], of_fold[2]]) for _ in range(20)} == {of_fold[1]}

@@ -1,0 +1,83 @@
+"""`shopbot routes`: the classifier of messages on any labelled file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.extras import check_installed
+from app.progress import progress_bars
+from shopbot.errors import InputError
+from shopbot.settings import load_settings
+
+if TYPE_CHECKING:
+    from evals.labelled import Predicted
+    from shopbot.intents import Intents
+
+commands = typer.Typer(no_args_is_help=True, help="Fit and measure the classifier of messages on labelled files.")
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with the columns utterance and intent.")]
+Model = Annotated[Path, typer.Option(help="The fitted classifier.")]
+
+
+@commands.command()
+def fit(labelled: File, model: Model) -> None:
+    """Fit a classifier to a labelled file. The shop's own is fitted by itself, from the shop's folder."""
+    from evals.labelled import read_labelled
+    from shopbot.embedding import load_embedder
+    from shopbot.intents import Intents
+
+    rows = read_labelled(labelled)
+    if len({row.intent for row in rows}) < 2:
+        raise InputError("labelled", f"{labelled}: has one intent only; there is nothing to tell apart")
+    with progress_bars() as bars:
+        embedder = load_embedder(load_settings().embedder)
+        texts = [row.utterance for row in rows]
+        vectors = embedder.embed(texts, lambda done, total: bars("messages", done, total))
+        bars("fitting", 0, 1)
+        fitted = Intents.fit(vectors, [row.intent for row in rows])
+        bars("fitting", 1, 1)
+    model.parent.mkdir(parents=True, exist_ok=True)
+    fitted.save(model)
+    typer.echo(f"{model}: {len(fitted.labels)} intents from {len(rows)} messages")
+
+
+@commands.command("eval")
+def evaluate(
+    labelled: File,
+    model: Model,
+    outside: Annotated[
+        Path | None, typer.Option(exists=True, help="Messages that belong to no intent, one a line.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the table and the picture of confusions.")] = None,
+) -> None:
+    """Measure a fitted classifier on a labelled file that it has not seen."""
+    check_installed("evaluation")
+    from evals.labelled import draw_confusion, read_labelled, report
+    from shopbot.intents import Intents
+
+    rows = read_labelled(labelled)
+    if not model.is_file():
+        raise InputError("model", f"{model}: no such file; fit one first: shopbot routes fit LABELLED --model {model}")
+    fitted = Intents.load(model)
+    predicted = _predicted(fitted, [row.utterance for row in rows])
+    strangers = None
+    if outside:
+        lines = [line for line in outside.read_text(encoding="utf-8").splitlines() if line.strip()]
+        strangers = _predicted(fitted, lines).scores
+    text = report(rows, predicted, strangers)
+    typer.echo(text)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "routes.md").write_text(text + "\n", encoding="utf-8")
+        draw_confusion(rows, predicted, out / "confusion.png")
+
+
+def _predicted(fitted: "Intents", texts: list[str]) -> "Predicted":
+    from evals.labelled import Predicted
+    from shopbot.embedding import load_embedder
+
+    with progress_bars() as bars:
+        embedder = load_embedder(load_settings().embedder)
+        vectors = embedder.embed(texts, lambda done, total: bars("messages", done, total))
+    return Predicted.of(fitted.read(vectors))

@@ -1,0 +1,111 @@
+"""Any labelled file of messages through the classifier: how well are its intents told apart?"""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evals.metrics import interval
+from shopbot.errors import FeedError, InputError, RowError
+from shopbot.intents import Scores
+
+FALSE_REJECT_RATE = 0.05
+MOST_CONFUSIONS = 12
+COLUMNS = ("utterance", "intent")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    utterance: str
+    intent: str
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the classifier says of n messages: the likeliest intent of each, and its score, (n,)."""
+
+    intents: tuple[str, ...]
+    scores: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, meant: Scores) -> "Predicted":
+        labels = list(meant.labels)
+        best = meant.values.argmax(axis=1)
+        return cls(tuple(labels[place] for place in best), meant.values.max(axis=1))
+
+
+def read_labelled(path: Path) -> list[Labelled]:
+    """Read a CSV file with the columns `utterance` and `intent`; others are left alone.
+
+    Raises InputError for a file that cannot be read or has no such columns, FeedError naming every row that lacks one
+    of the two.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            if missing := set(COLUMNS) - set(reader.fieldnames or ()):
+                raise InputError("labelled", f"{path}: no column '{min(missing)}'; the first line has to name it")
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError("labelled", f"{path}: cannot be read as CSV in UTF-8 ({error})") from error
+    wrong = [
+        RowError(line, name, repr(row[name]), "is empty", "fill it in, or take the row out")
+        for line, row in rows
+        for name in COLUMNS
+        if not (row[name] or "").strip()
+    ]
+    if wrong:
+        raise FeedError(str(path), wrong)
+    if not rows:
+        raise InputError("labelled", f"{path}: has no rows")
+    return [Labelled(row["utterance"].strip(), row["intent"].strip()) for _, row in rows]
+
+
+def report(rows: Sequence[Labelled], predicted: Predicted, outside: npt.NDArray[np.float32] | None = None) -> str:
+    """Accuracy, macro-F1 and the commonest confusions, as Markdown.
+
+    `outside` are the best scores of messages that belong to no intent, (m,): of these the share that a threshold keeps
+    out which rejects FALSE_REJECT_RATE of the others.
+    """
+    from sklearn.metrics import f1_score
+
+    true = [row.intent for row in rows]
+    right = [float(a == b) for a, b in zip(true, predicted.intents, strict=True)]
+    mean, low, high = interval(right)
+    f1 = f1_score(true, predicted.intents, average="macro", zero_division=0)
+    lines = ["| | |", "|---|---|", f"| messages | {len(rows)} |", f"| intents | {len(set(true))} |"]
+    lines += [f"| accuracy | {mean:.1%} ({low:.1%} to {high:.1%}) |", f"| macro-F1 | {f1:.3f} |"]
+    if outside is not None:
+        threshold = float(np.quantile(predicted.scores, FALSE_REJECT_RATE))
+        kept_out, low, high = interval((outside < threshold).astype(float).tolist())
+        told = f"{kept_out:.1%} ({low:.1%} to {high:.1%}) of {len(outside)}, threshold {threshold:.2f}"
+        lines.append(f"| kept out of what belongs to none, at {FALSE_REJECT_RATE:.0%} false rejects | {told} |")
+    wrong = Counter((a, b) for a, b in zip(true, predicted.intents, strict=True) if a != b).most_common(MOST_CONFUSIONS)
+    lines += ["", "| intent | taken for | times |", "|---|---|---|", *(f"| {a} | {b} | {n} |" for (a, b), n in wrong)]
+    return "\n".join(lines)
+
+
+def draw_confusion(rows: Sequence[Labelled], predicted: Predicted, path: Path) -> None:
+    """Draw which intents are taken for which, each row summing to 1."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from sklearn.metrics import confusion_matrix
+
+    true = [row.intent for row in rows]
+    labels = sorted({*true, *predicted.intents})
+    counts: Any = confusion_matrix(true, predicted.intents, labels=labels, normalize="true")
+    size = max(4.0, 0.28 * len(labels))
+    figure, axes = pyplot.subplots(figsize=(size + 2, size), layout="constrained")
+    axes.imshow(counts, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(labels)), labels, fontsize=7)
+    axes.set(xlabel="taken for", ylabel="intent")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
