@@ -90,7 +90,9 @@ def initialise(store: Store, progress: Progress) -> None:
 def intents_of(store: Store, policies: Iterable[PolicySection], progress: Progress | None = None) -> Intents:
     """The classifier of messages for a version's policies; half a minute where it has to be fitted first."""
     told = (lambda done, total: progress("example messages", done, total)) if progress else None
-    return open_intents(examples_of(store.shop, policies), store.embedder, store.settings.cache / "intents", told)
+    return open_intents(
+        examples_of(store.shop, policies), store.embedder, store.settings.cache.expanduser() / "intents", told
+    )
 
 
 def ingest_feed(store: Store, feed: Path | None, progress: Progress, as_of: datetime | None = None) -> IngestReport:

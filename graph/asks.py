@@ -18,6 +18,7 @@ from shopbot.statements import LIVE_FIELDS, SPOKEN, Source, Statement
 _GENERIC_FIELDS = ("description", "price", "stock")
 _MOST_FIELDS = 3
 _MOST_UNANSWERED = 3
+MOST_CLAUSES = 12
 _SAME_AGAIN = frozenset("same question thing again it".split())
 # Stopwords of which a question may consist: "how much is it?", "for him or for her?", "do you have it?", "is it there?"
 _ASKING_STOPWORDS = frozenset("much many most when where who whose him her out have got get here there".split())
@@ -87,19 +88,28 @@ class Reading:
 
 def read_utterance(text: str, lexicon: Lexicon, intents: Intents, embedder: Embedder) -> Utterance:
     """Read a message as a whole, which tells what it is about."""
-    return _read([lexicon.about_it(text)], lexicon, intents, embedder)
+    return _read([_without_repetition(lexicon.about_it(text))], lexicon, intents, embedder)
 
 
 def by_clause(utterance: Utterance, lexicon: Lexicon, intents: Intents, embedder: Embedder) -> Utterance:
     """Read its clauses, too: what is asked of a record may be several things."""
     clauses = clauses_of(utterance.text)
-    return _read([utterance.text, *clauses], lexicon, intents, embedder) if len(clauses) > 1 else utterance
+    if len(clauses) < 2:
+        return utterance
+    return _read([utterance.text, *clauses[:MOST_CLAUSES]], lexicon, intents, embedder)
 
 
 def _read(parts: Sequence[str], lexicon: Lexicon, intents: Intents, embedder: Embedder) -> Utterance:
     vectors = embedder.embed(parts)
     strange = tuple(bool(lexicon.unknown_words(part)) for part in parts)
     return Utterance(tuple(parts), strange, vectors, intents.read(vectors))
+
+
+def _without_repetition(text: str) -> str:
+    """A message whose clauses repeat, said once: a hundred times "please" would be all that the vector says."""
+    clauses = clauses_of(text)
+    said_once = list(dict.fromkeys(clauses))
+    return text if len(said_once) == len(clauses) else ". ".join(said_once)
 
 
 def clauses_of(text: str) -> list[str]:

@@ -133,7 +133,7 @@ def quoted(said: Sequence[str]) -> str:
 
 
 def _suggestions(question: str, utterance: Utterance, turn: Turn) -> Findings:
-    if asks_of_nothing(question) or asks_for_a_field(utterance.meant):
+    if asks_of_nothing(question) or (asks_for_a_field(utterance.meant) and _thing_asked_for(question) is None):
         return Findings(lead=[Lead(turn.phrase("which_product"))])
     hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights)
     near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]

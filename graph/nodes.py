@@ -5,6 +5,7 @@ import time
 
 from langgraph.runtime import Runtime
 
+from graph.asks import says_nothing
 from graph.deps import Turn
 from graph.find import (
     Findings,
@@ -76,7 +77,8 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
-    best = Route.PRODUCT if points_back(question) and asks_of_nothing(question) else scores.best
+    is_product = (focus and says_nothing(utterance.text)) or (points_back(question) and asks_of_nothing(question))
+    best = Route.PRODUCT if is_product else scores.best
     return {
         "route": best,
         "route_scores": scores.scores,

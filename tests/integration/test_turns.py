@@ -540,3 +540,17 @@ def test_with_the_real_model_the_answer_is_right_whoever_wrote_it(
     if asked.events and result.product_ids and expected.startswith("$"):
         assert (result.tokens.prompt or 0) > 100
         assert (result.tokens.answer or 0) > 3
+
+
+@pytest.mark.parametrize("question", ["Tell me about the Everest Down Jacket", "the everest jacket please"])
+def test_a_message_that_only_names_a_product_gets_what_it_is_and_costs(question: str, assistant: Any) -> None:
+    result = assistant().ask(question)
+    assert result.role == "product"
+    assert prices(result.answer) == ["$349.00"]
+
+
+@pytest.mark.parametrize(
+    "question", ["is that jacket machine washable", "do you have it in blue", "how heavy are these"]
+)
+def test_a_question_for_a_field_of_no_product_asks_which_one_is_meant(question: str, assistant: Any) -> None:
+    assert assistant().ask(question).answer.startswith("Which product do you mean?")
