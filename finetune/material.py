@@ -77,7 +77,9 @@ def read_material(shop: Shop) -> Material:
 
 def _read_patterns(path: Path, questions: Questions) -> Patterns:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        if "unknown" in loaded:
+            raise ValueError("unknown: belongs into the shop's fields.yaml")
         answers = TypeAdapter(dict[str, FieldAnswers]).validate_python(loaded.get("fields"))
         if mute := answers.keys() - questions.fields.keys():
             raise ValueError(f"fields: fields.yaml has no question for {min(mute)!r}")

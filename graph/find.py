@@ -122,7 +122,7 @@ def _about(product_ids: Sequence[str], question: str, utterance: Utterance, turn
         points += [Point(source, statement) for statement in reading.statements[:most]]
         if reading.unanswered:
             text = turn.phrase("unknown_attribute", product=source.title, words=quoted(reading.unanswered))
-            lead.append(Lead(text, tuple(stem(word) for word in reading.unanswered)))
+            lead.append(Lead(text, tuple(stem(word) for word in reading.unanswered), source.id))
     asked = {number: reading.asked for number, reading in readings.items()}
     return Findings(points, lead, sources, asked, as_list=len(product_ids) > 1)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from graph.state import Account, Point
 from graph.turn import Author, Citation, Sentence
+from shopbot.language import content_stems
 from shopbot.statements import LIVE_FIELDS, Source, Statement
 
 Emit = Callable[[dict[str, object]], None]
@@ -29,6 +30,7 @@ class Pen:
         self._cited(point.statement.text, point.source, (point.statement,), "record")
 
     def show_written(self, text: str, source: Source, statements: Sequence[Statement]) -> None:
+        self._account.told.setdefault(source.id, set()).update(content_stems(text))
         self._cited(as_the_shop_writes(text, source), source, statements, "model")
 
     def _cited(self, text: str, source: Source, statements: Sequence[Statement], author: Author) -> None:

@@ -26,11 +26,12 @@ class Lead:
     """Something to say in the shop's words before the records: that a thing is unknown, or which one is meant.
 
     `about` are the stems of what it is about, by which a sentence of the model is known to say the same; empty where
-    only the shop says it.
+    only the shop says it. `record` is the id of the record that it speaks of, if it speaks of one.
     """
 
     text: str
     about: tuple[str, ...] = ()
+    record: str | None = None
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Account:
     sentences: list[Sentence] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     leads_said: list[Lead] = field(default_factory=list)
+    told: dict[str, set[str]] = field(default_factory=dict)  # stems of what the model told, by record
     referred: set[tuple[str, str]] = field(default_factory=set)  # (record, field) that the model told by a reference
     findings: list[str] = field(default_factory=list)
     prompt_tokens: int | None = None

@@ -11,7 +11,7 @@ from graph.state import Account, Lead, Point, State
 from graph.turn import Sentence, answer_text
 from graph.verify import conveys
 from shopbot.errors import ModelError
-from shopbot.language import content_stems, without_citations
+from shopbot.language import without_citations
 from shopbot.references import field_name
 
 # The model is asked again, once, for at most this many points that its first draft left out or got wrong.
@@ -60,9 +60,13 @@ def verify(state: State, runtime: Runtime[Turn]) -> State:
 
 
 def _unsaid(leads: list[Lead], account: Account) -> list[Lead]:
-    """Leads that the model has neither said nor answered: "the record says nothing of a brim" after "brim: 7 cm"."""
-    told = {stemmed for said in account.sentences if said.author == "model" for stemmed in content_stems(said.text)}
-    return [lead for lead in leads if lead not in account.leads_said and told.isdisjoint(lead.about)]
+    """Leads that the model has neither said nor answered: no "nothing of a brim" after "brim: 7 cm"."""
+    return [lead for lead in leads if lead not in account.leads_said and not _is_answered(lead, account)]
+
+
+def _is_answered(lead: Lead, account: Account) -> bool:
+    """Whether the model has told all that the lead calls unknown, of the same record."""
+    return lead.record in account.told and set(lead.about) <= account.told[lead.record]
 
 
 def _missing(points: list[Point], account: Account) -> list[Point]:

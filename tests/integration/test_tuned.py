@@ -237,16 +237,12 @@ def test_what_a_record_does_not_say_is_said_by_the_model_itself(assistant: Any) 
 
 
 @pytest.mark.parametrize(
-    ("said", "is_unknown"),
-    [
-        ("The Everest Down Jacket weighs {1.weight}.", True),
-        ("Water protection of the Everest Down Jacket: {1.waterproof}.", False),
-    ],
+    "said",
+    ["The Everest Down Jacket weighs {1.weight}.", "Water protection of the Everest Down Jacket: {1.waterproof}."],
 )
-def test_what_the_model_has_answered_is_not_said_to_be_unknown(said: str, is_unknown: bool, assistant: Any) -> None:
-    """The record says nothing of bluetooth; that it repels something, the model has found."""
+def test_what_the_model_has_answered_in_part_is_still_said_to_be_unknown(said: str, assistant: Any) -> None:
+    """The record says nothing of bluetooth, though its finish repels something."""
     asked = tuned(assistant, said)
     result = asked.ask("Does the Everest Down Jacket repel bluetooth?", arm="tuned")
-    unknown = "Our record of the Everest Down Jacket doesn't say anything about “repel” and “bluetooth”"
-    assert (unknown in result.answer) == is_unknown
-    assert asked.authors == ["model", "shop"][: 1 + is_unknown]
+    assert "Our record of the Everest Down Jacket doesn't say anything about “repel” and “bluetooth”" in result.answer
+    assert asked.authors == ["model", "shop"]
