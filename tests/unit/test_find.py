@@ -222,7 +222,7 @@ def test_every_clause_is_looked_up_in_the_record() -> None:
 def test_what_the_record_does_not_say_leads_with_the_words_of_the_customer() -> None:
     findings = about("does the Fulmar Down Jacket have a heater?", "P1")
     text = TURN.phrase("unknown_attribute", product="Fulmar Down Jacket", words="“heater”")
-    assert (findings.lead, findings.points) == ([Lead(text, (stem("heater"),))], [])
+    assert (findings.lead, findings.points) == ([Lead(text, (stem("heater"),), "P1")], [])
     assert findings.asked[1].unanswered == ("heater",)
 
 
