@@ -72,9 +72,7 @@ def ask(
     from app.wiring import open_services
     from graph.turn import Message, TurnRequest
 
-    if (text is None) == (batch is None):
-        raise InputError("text", "give a question, or a file with --batch IN --out OUT")
-    files = _batch_files(batch, out)
+    files = _batch_files("question", text, batch, out)
     with progress_bars() as bars:
         services = open_services(load_settings(), bars)
         if files:
@@ -105,9 +103,7 @@ def search(
     from app.wiring import initialise, open_store
     from shopbot.search import FusionWeights, search_products
 
-    if (text is None) == (batch is None):
-        raise InputError("text", "give a query, or a file with --batch IN --out OUT")
-    files = _batch_files(batch, out)
+    files = _batch_files("query", text, batch, out)
     settings = load_settings()
     weights = FusionWeights(settings.dense_weight, settings.keyword_weight)
     with progress_bars() as bars:
@@ -134,9 +130,7 @@ def route(
     from app.wiring import initialise, open_store, wire
     from graph.turn import Message
 
-    if (text is None) == (batch is None):
-        raise InputError("text", "give a message, or a file with --batch IN --out OUT")
-    files = _batch_files(batch, out)
+    files = _batch_files("message", text, batch, out)
     with progress_bars() as bars:
         store = open_store(load_settings())
         initialise(store, bars)
@@ -253,8 +247,13 @@ def bench(
     typer.echo(table)
 
 
-def _batch_files(batch: Path | None, out: Path | None) -> tuple[Path, Path] | None:
-    """Return where a batch comes from and goes to, before anything is loaded; None if there is no batch."""
+def _batch_files(what: str, text: str | None, batch: Path | None, out: Path | None) -> tuple[Path, Path] | None:
+    """Return where a batch comes from and goes to, before anything is loaded; None if it is a single text.
+
+    Raises InputError for a text and a batch, or neither, and for files that cannot be read or written.
+    """
+    if (text is None) == (batch is None):
+        raise InputError("text", f"give a {what}, or a file with --batch IN --out OUT")
     if batch is None:
         return None
     if out is None:

@@ -25,18 +25,17 @@ def fit(labelled: File, model: Model) -> None:
     """Fit a classifier to a labelled file. The shop's own is fitted by itself, from the shop's folder."""
     from evals.labelled import read_labelled
     from shopbot.embedding import load_embedder
-    from shopbot.intents import Intents
+    from shopbot.intents import fit_intents
 
     rows = read_labelled(labelled)
-    if len({row.intent for row in rows}) < 2:
+    examples: dict[str, list[str]] = {}
+    for row in rows:
+        examples.setdefault(row.intent, []).append(row.utterance)
+    if len(examples) < 2:
         raise InputError("labelled", f"{labelled}: has one intent only; there is nothing to tell apart")
     with progress_bars() as bars:
         embedder = load_embedder(load_settings().embedder)
-        texts = [row.utterance for row in rows]
-        vectors = embedder.embed(texts, lambda done, total: bars("messages", done, total))
-        bars("fitting", 0, 1)
-        fitted = Intents.fit(vectors, [row.intent for row in rows])
-        bars("fitting", 1, 1)
+        fitted = fit_intents(examples, embedder, lambda done, total: bars("messages", done, total))
     model.parent.mkdir(parents=True, exist_ok=True)
     fitted.save(model)
     typer.echo(f"{model}: {len(fitted.labels)} intents from {len(rows)} messages")
@@ -53,7 +52,7 @@ def evaluate(
 ) -> None:
     """Measure a fitted classifier on a labelled file that it has not seen."""
     check_installed("evaluation")
-    from evals.labelled import draw_confusion, read_labelled, report
+    from evals.labelled import draw_confusion, read_labelled, read_messages, report
     from shopbot.intents import Intents
 
     rows = read_labelled(labelled)
@@ -61,10 +60,7 @@ def evaluate(
         raise InputError("model", f"{model}: no such file; fit one first: shopbot routes fit LABELLED --model {model}")
     fitted = Intents.load(model)
     predicted = _predicted(fitted, [row.utterance for row in rows])
-    strangers = None
-    if outside:
-        lines = [line for line in outside.read_text(encoding="utf-8").splitlines() if line.strip()]
-        strangers = _predicted(fitted, lines).scores
+    strangers = _predicted(fitted, read_messages(outside)).scores if outside else None
     text = report(rows, predicted, strangers)
     typer.echo(text)
     if out:

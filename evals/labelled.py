@@ -66,6 +66,17 @@ def read_labelled(path: Path) -> list[Labelled]:
     return [Labelled(row["utterance"].strip(), row["intent"].strip()) for _, row in rows]
 
 
+def read_messages(path: Path) -> list[str]:
+    """Read messages, one a line, empty lines left out. Raises InputError for a file that is no text or has none."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("outside", f"{path}: cannot be read as text in UTF-8 ({error})") from error
+    if not (messages := [line for line in lines if line.strip()]):
+        raise InputError("outside", f"{path}: has no messages")
+    return messages
+
+
 def report(rows: Sequence[Labelled], predicted: Predicted, outside: npt.NDArray[np.float32] | None = None) -> str:
     """Accuracy, macro-F1 and the commonest confusions, as Markdown.
 

@@ -60,14 +60,13 @@ def _find(deps: Deps, case: Case) -> Found:
 
 
 def _found_product(case: Case, state: State) -> Found:
-    number = next((source.number for source in state["sources"] if source.id == case.product), None)
-    if number is None:
+    source = next((source for source in state["sources"] if source.id == case.product), None)
+    if source is None:
         return Found(case, state["route"], product=False)
-    asked = cut_to_size(state["asked"])[number]
-    wanted = {field_name(name) for name in case.fields}
+    asked = cut_to_size(state["asked"])[source.number]
     told = {*asked.fields, *(field_name(line.field) for line in asked.lines)}
-    names = {source.number: source for source in state["sources"]}[number].statements
-    wanted = {_known(name, {field_name(line.field) for line in names}) for name in wanted}
+    known = {field_name(line.field) for line in source.statements}
+    wanted = {_known(field_name(name), known) for name in case.fields}
     return Found(
         case, state["route"], product=True, silent=bool(asked.unanswered) and not asked.fields,
         fields=wanted <= set(asked.fields) if wanted else None, card=wanted <= told if wanted else None,

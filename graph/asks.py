@@ -183,7 +183,8 @@ class _FieldScores:
         description = by_name.pop("description", [])
         groups = [*by_name.values(), *([sentence] for sentence in description)]
         parts = range(len(utterance.parts))
-        values = np.asarray([[_said(utterance, part, group) for group in groups] for part in parts], np.float32)
+        held = [_held(group) for group in groups]
+        values = np.asarray([_said(utterance, part, groups, held) for part in parts], np.float32)
         cosines = utterance.vectors @ embedder.embed([told_text(group[0]) for group in groups]).T
         is_live = np.asarray([group[0].field in LIVE_FIELDS for group in groups])
         values += LINE_SHARE * np.where(is_live, cosines.mean(), cosines)  # the line of a price says no more than it
@@ -216,18 +217,32 @@ class _FieldScores:
         return sorted(found, key=lambda name: -found[name]), silent
 
 
-def _said(utterance: Utterance, part: int, statements: Sequence[Statement]) -> float:
-    """A field's score without its line's cosine."""
-    name, text = field_name(statements[0].field), utterance.parts[part]
-    said = set(content_stems(text))
-    held = {stemmed for line in statements for stemmed in content_stems(told_text(line))} - ASKING_WORDS
-    shared = 0 if name in LIVE_FIELDS else min(MOST_WORDS, len(said & held))
-    if FIELD + name in utterance.meant.labels:
-        return utterance.meant.of(FIELD + name, part) + WORD_BONUS * shared
-    every = {stem(word) for word in words(text)}
+def _held(statements: Sequence[Statement]) -> set[str]:
+    """The stems of a field's lines; of live facts none, whose words stand in every question."""
+    if statements[0].field in LIVE_FIELDS:
+        return set()
+    return {stemmed for line in statements for stemmed in content_stems(told_text(line))} - ASKING_WORDS
+
+
+def _said(
+    utterance: Utterance, part: int, groups: Sequence[Sequence[Statement]], held: Sequence[set[str]]
+) -> list[float]:
+    """The score of each field without its line's cosine."""
+    text = utterance.parts[part]
+    said, every = set(content_stems(text)), {stem(word) for word in words(text)}
+    return [
+        _asked_for(group[0], utterance.meant, part, every) + WORD_BONUS * min(MOST_WORDS, len(said & stems))
+        for group, stems in zip(groups, held, strict=True)
+    ]
+
+
+def _asked_for(statement: Statement, meant: Scores, part: int, every: set[str]) -> float:
+    """The classifier's score of a field; of one without examples, whether its name or words for it are said."""
+    name = field_name(statement.field)
+    if FIELD + name in meant.labels:
+        return meant.of(FIELD + name, part)
     named = set(content_stems(name.replace("_", " ")))
-    spoken = NAMED if named and named <= every else SPOKEN_OF if every & statements[0].anchors else 0.0
-    return spoken + WORD_BONUS * shared
+    return NAMED if named and named <= every else SPOKEN_OF if every & statement.anchors else 0.0
 
 
 def _missing(meant: Scores, part: int, by_name: Mapping[str, object]) -> float:

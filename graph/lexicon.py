@@ -49,7 +49,8 @@ ASKING_WORDS = frozenset(
     nice again also ordered order""".split()
 )
 _BEFORE_A_NAME = frozenset("the your a an this that these those".split())
-_LEADING, _TRAILING = re.compile(r"[(\"']*"), re.compile(r"(?:['’]s)?[?.,!;:)\"']*$")
+# A name with what is attached to it: an opening before it, a possessive and punctuation behind it.
+_NAME = re.compile(r"^([(\"']*).*?((?:['’]s)?[?.,!;:)\"']*)$")
 ASKING = ASKING_WORDS | {stem(word) for spoken in SPOKEN.values() for word in words(spoken)}
 
 
@@ -75,8 +76,7 @@ def _replaced(said: Sequence[str], names: Sequence[range]) -> str:
         if (run := starts.get(place)) is not None:
             if kept and kept[-1].lower() in _BEFORE_A_NAME:
                 kept.pop()
-            before, after = _LEADING.match(word), _TRAILING.search(said[run[-1]])
-            kept.append(f"{before and before[0]}{STAND_IN}{after and after[0]}")
+            kept.append(_NAME.sub(rf"\1{STAND_IN}\2", " ".join(said[run[0] : run[-1] + 1])))
         elif place not in inside:
             kept.append(word)
     return " ".join(kept)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Engine, select
 
 from shopbot.embedding import Embedder
@@ -190,18 +191,21 @@ def line_id(section_id: str, place: int) -> str:
 def policy_vectors(policies: Iterable[PolicySection], embedder: Embedder) -> PolicyVectors:
     """The same as of a published version, embedded here and now."""
     sections = list(policies)
-    lines = [(place, line_text(of, line)) for place, of in enumerate(sections) for line in section_lines(of)]
     texts = embedder.embed([section_text(section) for section in sections])
-    owners = np.asarray([place for place, _ in lines], dtype=np.intp)
-    return PolicyVectors(tuple(s.id for s in sections), texts, embedder.embed([line for _, line in lines]), owners)
+    lines = embedder.embed([line_text(section, line) for section in sections for line in section_lines(section)])
+    return PolicyVectors(tuple(section.id for section in sections), texts, lines, _owners(sections))
 
 
 def read_policy_vectors(index: Index, policies: Mapping[str, PolicySection]) -> PolicyVectors:
     ids = list(policies)
-    lines = [(place, number) for place, key in enumerate(ids) for number in range(len(section_lines(policies[key])))]
-    found = index.vectors("policies", [*ids, *(line_id(ids[place], number) for place, number in lines)])
-    owners = np.asarray([place for place, _ in lines], dtype=np.intp)
-    return PolicyVectors(tuple(ids), found[: len(ids)], found[len(ids) :], owners)
+    lines = [line_id(key, number) for key in ids for number in range(len(section_lines(policies[key])))]
+    found = index.vectors("policies", [*ids, *lines])
+    return PolicyVectors(tuple(ids), found[: len(ids)], found[len(ids) :], _owners(policies.values()))
+
+
+def _owners(sections: Iterable[PolicySection]) -> npt.NDArray[np.intp]:
+    """For each line of the sections, one after the other, the place of its section."""
+    return np.asarray([place for place, section in enumerate(sections) for _ in section_lines(section)], dtype=np.intp)
 
 
 def section_words(section: PolicySection) -> str:

@@ -14,14 +14,17 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from shopbot.embedding import Embedder, Vectors
+from shopbot.errors import ConfigError
 from shopbot.shop import Shop
 from shopbot.types import PolicySection
 
@@ -120,10 +123,14 @@ class Intents:
 
     @classmethod
     def load(cls, path: Path) -> "Intents":
-        with np.load(path, allow_pickle=False) as kept:
-            labels = tuple(str(label) for label in kept["labels"])
-            examples = kept["examples"].astype(np.float32)
-            return cls(labels, kept["starts"], examples, kept["weights"], kept["means"])
+        """Read what `save` wrote. Raises ConfigError for any other file, a damaged one included."""
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
+                labels = tuple(str(label) for label in kept["labels"])
+                examples = kept["examples"].astype(np.float32)
+                return cls(labels, kept["starts"], examples, kept["weights"], kept["means"])
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
+            raise ConfigError(f"{path}: is no fitted classifier; fit it again ({error})") from error
 
 
 def _kernel(cosines: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -177,9 +184,10 @@ def open_intents(examples: Examples, embedder: Embedder, folder: Path, progress:
     on, it is never stale; the oldest are removed.
     """
     path = folder / f"{_digest(examples, embedder)}.npz"
-    if path.is_file():
+    with suppress(ConfigError):  # damaged, or not yet there: fitted again
+        kept = Intents.load(path)
         os.utime(path)
-        return Intents.load(path)
+        return kept
     folder.mkdir(parents=True, exist_ok=True)
     fitted = fit_intents(examples, embedder, progress)
     fitted.save(path)

@@ -1,8 +1,7 @@
 """The command line: help that helps, errors in one line and exit code 2, results that other programs can read."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,34 +12,12 @@ import typer
 
 from app import cli
 from tests.fakes import FakeOpenAIServer
+from tests.integration.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 EVEREST = "CO-0101"
 PRICE = "How much is the Everest Down Jacket?"
 ANSWER = "The Everest Down Jacket costs $349.00 [1]."
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `shopbot` with arguments and SHOPBOT_ variables, in an empty folder; return exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SHOPBOT_HOME", str(tmp_path / "home"))
-
-    def run_shopbot(*arguments: object, **variables: object) -> tuple[int, str, str]:
-        for name, value in variables.items():
-            monkeypatch.setenv(f"SHOPBOT_{name.upper()}", str(value))
-        monkeypatch.setattr(sys, "argv", ["shopbot", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int | None)
-        return code or 0, printed.out, printed.err
-
-    return run_shopbot
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """`shopbot routes` and `shopbot route`, and what is decided before a model writes, on the real embedder."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from app import cli
 from evals.cases import read_cases
 from evals.reading import RIGHT_ROUTE, find_all, table
 from tests.conftest import MakeAssistant, nothing
+from tests.integration.conftest import Run
 
 pytestmark = pytest.mark.model
 
@@ -19,26 +17,12 @@ MESSAGES = {
     "greet": ["hello", "good morning", "hi there", "hey"],
     "refund": ["give me my money back", "when do I get the refund", "refund please", "my refund has not come"],
 }
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, new_home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SHOPBOT_HOME", str(new_home))
-    monkeypatch.setenv("SHOPBOT_CACHE", str(new_home / "cache"))
-
-    def run_shopbot(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["shopbot", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int | None)
-        return code or 0, printed.out, printed.err
-
-    return run_shopbot
+def shopbot(run: Run, new_home: Path) -> Run:
+    """`run` in a home that has the sample catalog, with the classifier that was fitted for it."""
+    return lambda *arguments: run(*arguments, home=new_home, cache=new_home / "cache")
 
 
 def labelled(path: Path, places: slice) -> Path:
@@ -47,13 +31,13 @@ def labelled(path: Path, places: slice) -> Path:
     return path
 
 
-def test_a_labelled_file_is_fitted_and_another_one_measured(run: Run, tmp_path: Path) -> None:
+def test_a_labelled_file_is_fitted_and_another_one_measured(shopbot: Run, tmp_path: Path) -> None:
     train, test = labelled(tmp_path / "train.csv", slice(3)), labelled(tmp_path / "test.csv", slice(3, 4))
     outside = tmp_path / "outside.txt"
     outside.write_text("the mitochondria is the powerhouse of the cell\n\n", encoding="utf-8")
-    code, told, _ = run("routes", "fit", train, "--model", "fitted/model.npz")
+    code, told, _ = shopbot("routes", "fit", train, "--model", "fitted/model.npz")
     assert (code, "3 intents from 9 messages" in told) == (0, True)
-    code, told, _ = run(
+    code, told, _ = shopbot(
         "routes", "eval", test, "--model", "fitted/model.npz", "--outside", outside, "--out", tmp_path / "out"
     )
     assert code == 0
@@ -63,22 +47,33 @@ def test_a_labelled_file_is_fitted_and_another_one_measured(run: Run, tmp_path: 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["confusion.png", "routes.md"]
 
 
-def test_a_model_that_is_not_there_is_named_with_the_command_that_makes_it(run: Run, tmp_path: Path) -> None:
-    code, _, said = run("routes", "eval", labelled(tmp_path / "test.csv", slice(1)), "--model", "none.npz")
+def test_a_model_that_is_not_there_is_named_with_the_command_that_makes_it(shopbot: Run, tmp_path: Path) -> None:
+    code, _, said = shopbot("routes", "eval", labelled(tmp_path / "test.csv", slice(1)), "--model", "none.npz")
     assert code == 2
     assert "none.npz: no such file; fit one first: shopbot routes fit" in said
 
 
-def test_one_intent_alone_is_refused(run: Run, tmp_path: Path) -> None:
+def test_files_that_are_no_such_files_are_named(shopbot: Run, tmp_path: Path) -> None:
+    """A model that is a text, and messages that are none."""
+    test, broken = labelled(tmp_path / "test.csv", slice(1)), tmp_path / "broken"
+    broken.write_bytes(b"caf\xe9")
+    code, _, said = shopbot("routes", "eval", test, "--model", broken)
+    assert (code, "is no fitted classifier; fit it again" in said) == (2, True)
+    shopbot("routes", "fit", test, "--model", "model.npz")
+    code, _, said = shopbot("routes", "eval", test, "--model", "model.npz", "--outside", broken)
+    assert (code, "cannot be read as text in UTF-8" in said) == (2, True)
+
+
+def test_one_intent_alone_is_refused(shopbot: Run, tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("utterance,intent\nhi,greet\nhello,greet\n", encoding="utf-8")
-    code, _, said = run("routes", "fit", path, "--model", "model.npz")
+    code, _, said = shopbot("routes", "fit", path, "--model", "model.npz")
     assert (code, "nothing to tell apart" in said) == (2, True)
     assert not Path("model.npz").exists()
 
 
-def test_a_message_is_routed_and_a_file_of_them(run: Run, tmp_path: Path) -> None:
-    code, told, _ = run("route", "how long can I wait with sending the jacket back?")
+def test_a_message_is_routed_and_a_file_of_them(shopbot: Run, tmp_path: Path) -> None:
+    code, told, _ = shopbot("route", "how long can I wait with sending the jacket back?")
     assert (code, told.split()[0]) == (0, "policy")
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     lines = [
@@ -88,7 +83,7 @@ def test_a_message_is_routed_and_a_file_of_them(run: Run, tmp_path: Path) -> Non
         {"id": "d", "messages": [{"role": "assistant", "content": "hello"}]},
     ]
     source.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    code, _, _ = run("route", "--batch", source, "--out", target)
+    code, _, _ = shopbot("route", "--batch", source, "--out", target)
     found = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     assert code != 0  # the last line cannot be served
     assert [line.get("route") for line in found] == ["product", "order", "other", None]

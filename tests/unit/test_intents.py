@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from shopbot.embedding import Vectors
+from shopbot.errors import ConfigError
 from shopbot.intents import (
     FIELD,
     KERNEL,
@@ -382,3 +383,14 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
         opened(tmp_path, {"other": [f"hello {number}"], "order": ["my parcel"]})
     assert half.exists()
     assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut short"])
+def test_a_damaged_file_is_fitted_again(tmp_path: Path, content: bytes) -> None:
+    examples = {"a": ["one", "two"], "b": ["three", "four"]}
+    (name,) = opened(tmp_path, examples)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match="is no fitted classifier; fit it again"):
+        Intents.load(tmp_path / name)
+    assert opened(tmp_path, examples) == set()
+    assert Intents.load(tmp_path / name).labels == ("a", "b")
