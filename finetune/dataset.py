@@ -7,6 +7,7 @@ policy has it. Everything random comes from one seed; the same folder and seed g
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from finetune.examples import Kind, TrainingExample, chat_messages
@@ -19,7 +20,7 @@ from shopbot.errors import ConfigError
 from shopbot.intents import about_it, fold_of
 from shopbot.language import content_stems, fold, words
 from shopbot.prompts import RolePrompt
-from shopbot.references import LIVE_NAMES, field_names
+from shopbot.references import LIVE_NAMES, field_names, references
 from shopbot.sections import HINTS, alike
 from shopbot.shop import Shop, Unknown
 from shopbot.statements import Source, agreeing, policy_source, product_source
@@ -28,6 +29,8 @@ from shopbot.types import Hit, PolicySection, Product
 T = TypeVar("T")
 
 FOLDS = 5
+# For each example wanted so many questions are drawn at most: those that are misread are mostly left out.
+DRAWS = 4
 # Of a section's questions, every so many is asked without hints.
 WITHOUT_HINTS_EVERY = 6
 # Of the questions by patterns, every so many asks for a live fact, or names no product (what came before did); a share
@@ -82,30 +85,35 @@ class Builder:
         self._names = {product.id: _short_names(product, products) for product in products}
 
     def build(self, progress: Callable[[str, int, int], None]) -> list[TrainingExample]:
-        parts: list[tuple[str, Callable[[], Iterable[TrainingExample]]]] = [
-            ("facts", self._facts),
-            ("several fields", self._several_fields),
-            ("stock", self._stock),
-            ("comparisons", self._comparisons),
-            ("unknown", self._unknown),
-            ("partly known", self._partly_known),
-            ("not sold", self._not_sold),
-            ("policies", self._policies),
-            ("conversations", self._conversations),
+        plan = self._plan
+        parts: list[tuple[str, Iterable[TrainingExample], int | None]] = [
+            ("facts", self._facts(), plan.facts),
+            ("several fields", self._several_fields(), plan.several_fields),
+            ("stock", self._stock(), plan.stock),
+            ("comparisons", self._comparisons(), plan.compare),
+            ("unknown", self._unknown(), plan.unknown),
+            ("partly known", self._partly_known(), plan.partly_known),
+            ("not sold", self._not_sold(), plan.not_sold),
+            ("policies", self._policies(), None),
+            ("conversations", self._conversations(), None),
         ]
         examples: list[TrainingExample] = []
-        for number, (name, make) in enumerate(parts, start=1):
-            examples += make()
+        for number, (name, drawn, wanted) in enumerate(parts, start=1):
+            examples += islice(filter(self._is_kept, drawn), wanted)
             progress(f"examples: {name}", number, len(parts))
         unique = list({" ".join(words(e.prompt[-1].content)): e for e in reversed(examples)}.values())
         self._random.shuffle(unique)
         return unique
 
+    def _is_kept(self, example: TrainingExample) -> bool:
+        """Of the misread questions a share is kept: a model that often sees its card mistaken learns to ignore it."""
+        return not example.is_misread or self._random.random() < self._plan.misread_kept
+
     # ------------------------------------------------------------ products
 
     def _facts(self) -> Iterator[TrainingExample]:
         """One field of one product; price and stock more often than the rest, as customers do."""
-        for number in range(self._plan.facts):
+        for number in range(DRAWS * self._plan.facts):
             product = self._any_product()
             source = _source(product)
             fields = [name for name in field_names(source) if name in self._material.patterns.fields]
@@ -129,7 +137,7 @@ class Builder:
         return [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
 
     def _several_fields(self) -> Iterator[TrainingExample]:
-        for number in range(self._plan.several_fields):
+        for number in range(DRAWS * self._plan.several_fields):
             product = self._any_product()
             names = self._spoken_fields(product)
             if len(names) < 2:
@@ -175,8 +183,8 @@ class Builder:
         """Stock of a size, a colour or both: the answer refers to exactly what was asked for."""
         patterns = self._material.patterns.fields["stock_option"]
         with_variants = [product for product in self._products.values() if len(product.variants) > 1]
-        for number in range(self._plan.stock if with_variants else 0):
-            product = self._pick(with_variants)
+        for number in range(DRAWS * self._plan.stock if with_variants else 0):
+            product = self._any_product(with_variants)
             variant = self._pick(product.variants)
             sizes = {v.size for v in product.variants if v.size}
             colors = {v.color for v in product.variants if v.color}
@@ -193,7 +201,7 @@ class Builder:
 
     def _comparisons(self) -> Iterator[TrainingExample]:
         patterns = self._material.patterns
-        for number in range(self._plan.compare):
+        for number in range(DRAWS * self._plan.compare):
             first = self._any_product()
             alike = [p for p in self._products.values() if p.category == first.category and p != first]
             if not alike:
@@ -209,7 +217,7 @@ class Builder:
             yield self._product_example(f"compare-{number}", "compare", question, [first, second], answer)
 
     def _unknown(self) -> Iterator[TrainingExample]:
-        for number in range(self._plan.unknown):
+        for number in range(DRAWS * self._plan.unknown):
             product = self._any_product()
             item = self._something_unknown(product, number)
             question = item.ask.format(name=self._called(product))
@@ -219,7 +227,7 @@ class Builder:
     def _partly_known(self) -> Iterator[TrainingExample]:
         """Two questions in one message, of which the record answers one."""
         patterns = self._material.patterns
-        for number in range(self._plan.partly_known):
+        for number in range(DRAWS * self._plan.partly_known):
             product = self._any_product()
             field, item = self._pick(self._spoken_fields(product)), self._something_unknown(product, number)
             question = self._joined(item.ask.format(name=self._called(product)), self._follow_up(field))
@@ -267,7 +275,7 @@ class Builder:
 
     def _not_sold(self) -> Iterator[TrainingExample]:
         patterns = self._material.patterns
-        for number in range(self._plan.not_sold):
+        for number in range(DRAWS * self._plan.not_sold):
             item = patterns.not_sold[number % len(patterns.not_sold)]
             near = self._random.sample(list(self._products.values()), k=number % 3)
             answer = self._pick(patterns.not_sold_answers).format(what=item.what)
@@ -280,21 +288,19 @@ class Builder:
         ids = tuple(product.id for product in products)
         if self._random.random() < MISTYPED_SHARE:
             question = mistyped(question, self._random)
-        return self._example(key, kind, "product", "patterns", question, self._cards(question, sources), answer, ids)
+        asked = self._reader.asked(question, sources, self._fold)
+        example = self._example(key, kind, "product", "patterns", question, as_cards(sources, asked), answer, ids)
+        return example.model_copy(update={"is_misread": is_misread(asked, example)})
 
-    def _cards(self, question: str, sources: Sequence[Source]) -> str:
-        products = [source for source in sources if source.product]
-        return as_cards(sources, self._reader.asked(question, products, self._fold))
-
-    def _any_product(self) -> Product:
+    def _any_product(self, of: Sequence[Product] | None = None) -> Product:
         """A product for the next example, and the part of the questions that it is asked for in."""
         self._fold = self._random.randrange(FOLDS)
-        return self._pick(list(self._products.values()))
+        return self._pick(of or list(self._products.values()))
 
     def _ask(self, questions: Sequence[str]) -> str:
-        """One of the questions: as the plan has it, one that this fold's classifier has not seen, or any."""
+        """One of the questions that this fold's classifier has not seen; any, where it has seen all."""
         unseen = [text for text in questions if fold_of(about_it(text), FOLDS) == self._fold]
-        return self._pick(unseen if unseen and self._random.random() < self._plan.unseen_share else questions)
+        return self._pick(unseen or questions)
 
     def _called(self, product: Product) -> str:
         return self._pick(self._names[product.id])
@@ -369,6 +375,10 @@ class Builder:
         section = answer[1 : answer.index("]")]
         return f"[{section}] {_recited(policy_source(1, self._sections[section]))}"
 
+    def _cards(self, question: str, sources: Sequence[Source]) -> str:
+        products = [source for source in sources if source.product]
+        return as_cards(sources, self._reader.asked(question, products, self._fold))
+
     def _written_sources(self, records: Sequence[str]) -> list[Source]:
         return [
             _source(self._products[record], number)
@@ -413,6 +423,21 @@ def is_silent(source: Source, item: Unknown) -> bool:
     """Whether a record says nothing about a thing that it is asked for."""
     told = fold(" ".join(statement.text for statement in source.statements))
     return fold(item.word) not in told and fold(item.what.split()[-1].rstrip("s")) not in told
+
+
+def is_misread(asked: Mapping[int, Asked], example: TrainingExample) -> bool:
+    """Whether the cards name other fields than the answer tells, or miss that something is unknown.
+
+    Of a thing that the record lacks it does not matter which fields stand beside "nothing on ...".
+    """
+    if example.kind == "not_sold":
+        return False
+    lacks = example.kind in ("unknown_attribute", "partly_known")
+    if any(bool(of.unanswered) != lacks for of in asked.values()):
+        return True
+    told = {(reference.number, reference.field) for reference in references(example.answer)}
+    read = {(number, field) for number, of in asked.items() for field in of.fields}
+    return example.kind != "unknown_attribute" and told != read
 
 
 def _short_names(product: Product, products: Iterable[Product]) -> list[str]:

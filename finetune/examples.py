@@ -27,7 +27,7 @@ class TrainingExample(Frozen):
     """Prompt and answer as the chat format renders them, with what the checks need to know of their origin.
 
     `question` is the customer's message alone; `products` and `sections` are the records in the prompt; `tool` names
-    what made it ("patterns", "policies", "conversations").
+    what made it ("patterns", "policies", "conversations"); `is_misread`: its card names other things than its answer.
     """
 
     id: str
@@ -39,6 +39,7 @@ class TrainingExample(Frozen):
     answer: str
     products: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    is_misread: bool = False
 
     @property
     def is_opening(self) -> bool:

@@ -17,7 +17,7 @@ class DataPlan(Frozen):
 
     `recitals`, `openings` and `texts` are per policy section: its questions answered from the weights; further ones of
     which only the opening of the answer is learnt, which names the section; and questions answered over its text.
-    `unseen_share` of the questions about products are surely new to the classifier that reads them.
+    `misread_kept` is the share kept of the questions about products whose card names other fields than the asked ones.
     """
 
     facts: int = Field(default=700, ge=0)
@@ -30,7 +30,7 @@ class DataPlan(Frozen):
     recitals: int = Field(default=12, ge=0)
     openings: int = Field(default=12, ge=0)
     texts: int = Field(default=3, ge=0)
-    unseen_share: float = Field(default=1.0, ge=0, le=1)
+    misread_kept: float = Field(default=1.0, ge=0, le=1)
 
 
 class LoraOptions(Frozen):

@@ -24,6 +24,7 @@ from finetune.dataset import (
     Builder,
     _with_answer,
     citation_first,
+    is_misread,
     is_silent,
 )
 from finetune.examples import TrainingExample, read_examples, write_examples
@@ -490,14 +491,13 @@ def marked() -> tuple[Material, dict[str, str]]:
     return MATERIAL.model_copy(update={"patterns": patterns}), {MARK.findall(text)[0]: text for text in asked}
 
 
-def marked_examples(shop: Shop, unseen_share: float) -> Marked:
+def marked_examples(shop: Shop) -> Marked:
     """Examples of the marked material, and the folds that each question was read by."""
     reader = WordReader(shop.policies)
     plan = PLAN.model_copy(
         update={
             **dict.fromkeys(("facts", "several_fields", "stock", "unknown", "partly_known"), 60),
             "compare": 20,
-            "unseen_share": unseen_share,
         }
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -513,10 +513,8 @@ BY_PATTERNS = [("product", 1), ("several_fields", 3), ("stock", 1), ("unknown_at
 
 
 @pytest.mark.parametrize(("kind", "patterns"), BY_PATTERNS)
-def test_a_question_that_is_to_be_new_has_no_pattern_that_its_classifier_has_seen(
-    kind: str, patterns: int, small_shop: Shop
-) -> None:
-    examples, folds = marked_examples(small_shop, unseen_share=1)
+def test_no_question_has_a_pattern_that_its_classifier_has_seen(kind: str, patterns: int, small_shop: Shop) -> None:
+    examples, folds = marked_examples(small_shop)
     made = {e.question: MARK.findall(e.question) for e in examples if e.kind == kind and MARK.search(e.question)}
     assert len(made) > 15
     assert max(len(marks) for marks in made.values()) == patterns
@@ -531,18 +529,9 @@ def test_a_question_that_is_to_be_new_has_no_pattern_that_its_classifier_has_see
 
 @pytest.mark.parametrize(("kind", "patterns"), BY_PATTERNS)
 def test_patterns_of_every_fold_are_asked(kind: str, patterns: int, small_shop: Shop) -> None:
-    examples, _ = marked_examples(small_shop, unseen_share=0.4)
+    examples, _ = marked_examples(small_shop)
     marks = {mark for example in examples if example.kind == kind for mark in MARK.findall(example.question)}
     assert {fold_of(about_it(marked()[1][mark]), FOLDS) for mark in marks} == set(range(FOLDS))
-
-
-def test_a_share_of_the_questions_is_surely_new_to_the_classifier_the_others_are_any(small_shop: Shop) -> None:
-    share_of_new = 0.4
-    plan = PLAN.model_copy(update={"unseen_share": share_of_new})
-    made, asked = builder(small_shop, plan=plan), many("weightq")
-    new = [text for text in asked if fold_of(about_it(text), FOLDS) == made._fold]
-    share = sum(made._ask(asked) in new for _ in range(2000)) / 2000
-    assert share == pytest.approx(share_of_new + (1 - share_of_new) * len(new) / len(asked), abs=0.04)
 
 
 def test_where_no_question_is_new_any_other_is_asked(small_shop: Shop) -> None:
@@ -588,6 +577,51 @@ def test_a_card_tells_what_the_reader_has_found_asked(small_shop: Shop) -> None:
     assert cards == {
         "Records:\n[1] Copper Saucepan: nothing on lid; weight; price, stock, sizes, colors\nweight: 300 g"
     }
+
+
+def test_misread_questions_can_be_left_out(small_shop: Shop) -> None:
+    """Of a reader that finds the weight and something unknown in every question only that is left."""
+    plan = PLAN.model_copy(update={"misread_kept": 0})
+    examples = builder(small_shop, plan=plan, reader=Understanding(small_shop.policies)).build(nothing)
+    kinds = {example.kind for example in examples if example.tool == "patterns"}
+    assert kinds == {"unknown_attribute", "partly_known", "not_sold"}
+    told = [e.answer for e in examples if e.kind == "partly_known"]
+    assert told and all(answer.count("{1.weight}") == 1 for answer in told)
+
+
+def test_a_share_of_the_misread_questions_is_kept(small_shop: Shop) -> None:
+    made = builder(small_shop, plan=PLAN.model_copy(update={"misread_kept": 0.3}))
+    example = TrainingExample(
+        id="x", kind="product", role="product", tool="patterns", question="", prompt=(), answer=""
+    )
+    misread = example.model_copy(update={"is_misread": True})
+    assert sum(made._is_kept(misread) for _ in range(2000)) / 2000 == pytest.approx(0.3, abs=0.04)
+    assert all(made._is_kept(example) for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "answer", "misread"),
+    [
+        ("product", Asked(("weight",)), "It weighs {1.weight}.", False),
+        ("product", Asked(("care",)), "It weighs {1.weight}.", True),
+        ("product", Asked(("weight", "care")), "It weighs {1.weight}.", True),
+        ("product", Asked(("weight",), ("lid",)), "It weighs {1.weight}.", True),
+        ("stock", Asked(("stock",)), "In M, it is {1.stock:M}.", False),
+        ("several_fields", Asked(("weight", "care")), "Care: {1.care}. It weighs {1.weight}.", False),
+        ("several_fields", Asked(("weight",)), "Care: {1.care}. It weighs {1.weight}.", True),
+        ("unknown_attribute", Asked((), ("lid",)), "Our record doesn't say anything about the lid.", False),
+        ("unknown_attribute", Asked(("care",), ("lid",)), "Our record doesn't say anything about the lid.", False),
+        ("unknown_attribute", Asked(("care",)), "Our record doesn't say anything about the lid.", True),
+        ("partly_known", Asked(("care",), ("lid",)), "It doesn't say anything about the lid. Care: {1.care}.", False),
+        ("partly_known", Asked((), ("lid",)), "It doesn't say anything about the lid. Care: {1.care}.", True),
+        ("not_sold", Asked((), ("kayaks",)), "We don't sell kayaks.", False),
+    ],
+)
+def test_a_card_is_misread_that_names_other_things_than_the_answer_tells(
+    kind: Any, asked: Asked, answer: str, misread: bool
+) -> None:
+    example = TrainingExample(id="x", kind=kind, role="product", tool="patterns", question="", prompt=(), answer=answer)
+    assert is_misread({1: asked}, example) is misread
 
 
 # ---------------------------------------------------------------- the sample shop: products
