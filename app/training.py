@@ -27,13 +27,14 @@ from shopbot.chat_models.convert import BASE_MODEL_NAME, dequantised_folder
 from shopbot.database import utc_now
 from shopbot.embedding import Embedder, Vectors, load_embedder
 from shopbot.errors import ConfigError
+from shopbot.facts import facts_of
 from shopbot.intents import Intents, examples_of, without_fold
 from shopbot.model_files import BASE_MODEL, locate
 from shopbot.sections import PolicyVectors
 from shopbot.settings import Settings
 from shopbot.shop import Shop, load_shop
 from shopbot.statements import Source, product_source
-from shopbot.types import Hit, Product
+from shopbot.types import Hit, Product, ProductFacts
 
 ANSWER_TOKENS = 160
 TRIALS = 8
@@ -46,6 +47,7 @@ class Training:
     settings: Settings
     shop: Shop
     products: list[Product]
+    facts: dict[str, ProductFacts]
     recipe: Recipe
     folder: Path
 
@@ -56,13 +58,15 @@ class Training:
     def make_data(self, progress: Progress) -> Path:
         """Build and check the training set from the shop's folder. Raises DatasetError."""
         embedder = load_embedder(self.settings.embedder)
-        prompts = prompts_of("tuned", ANSWER_TOKENS)
+        prompts = prompts_of("tuned", ANSWER_TOKENS, self.recipe.data.values)
         held, reader = held_apart(self.products), FoldedReader.of(self.shop, self.products, embedder, progress)
-        return make_data(self.shop, self.products, prompts, self.recipe, held, embedder, reader, self.folder, progress)
+        return make_data(
+            self.shop, self.products, self.facts, prompts, self.recipe, held, embedder, reader, self.folder, progress
+        )
 
     def train(self, progress: Progress) -> Path:
         """Train on that set, going on where a killed run stopped."""
-        prompts = prompts_of("tuned", ANSWER_TOKENS)
+        prompts = prompts_of("tuned", ANSWER_TOKENS, self.recipe.data.values)
         base = dequantised_folder(self.settings.cache.expanduser(), _messages(progress))
         return train_adapter(self.shop, prompts, self.recipe, base, self.folder, utc_now(), progress)
 
@@ -74,7 +78,7 @@ class Training:
 
     def _trial_prompts(self) -> list[tuple[ChatMessage, ...]]:
         """Policies from the weights and facts over cards, by which the exported model is compared."""
-        prompts, config = prompts_of("tuned", ANSWER_TOKENS), self.shop.config
+        prompts, config = prompts_of("tuned", ANSWER_TOKENS, self.recipe.data.values), self.shop.config
         asked = [("policy", as_sections([s.id]), s.questions[0]) for s in self.shop.policies if s.questions]
         cards = [product_source(1, product, None, config.locale) for product in self.products]
         asked = asked[:TRIALS] + [
@@ -132,7 +136,7 @@ def open_training(settings: Settings, recipe: Recipe, folder: Path | None) -> Tr
     shop = load_shop(settings.shop)
     feed = read_feed(shop.catalog_feed, shop.config.currency, utc_now() - timedelta(seconds=1))
     folder = folder or settings.home / "training" / f"{recipe.name}-{recipe.seed}"
-    return Training(settings, shop, list(feed.products), recipe, folder)
+    return Training(settings, shop, list(feed.products), facts_of(feed.facts), recipe, folder)
 
 
 def held_apart(products: list[Product]) -> HeldApart:

@@ -28,7 +28,7 @@ from shopbot.index import IndexLocation
 from shopbot.intents import Intents, examples_of, open_intents
 from shopbot.model_files import BASE_MODEL
 from shopbot.orders import seed_orders
-from shopbot.prompts import RolePrompt, load_prompt
+from shopbot.prompts import RolePrompt, Values, load_prompt
 from shopbot.search import FusionWeights
 from shopbot.settings import Settings
 from shopbot.shop import Shop, load_shop
@@ -114,7 +114,7 @@ def open_services(settings: Settings, progress: Progress) -> Services:
         warm_up(models[arm])
     progress("loading models", len(arms), len(arms))
     check_tuned(models)
-    return wire(store, models)
+    return wire(store, models, adapter.values if adapter else "referred")
 
 
 def adapter_of(store: Store) -> Adapter | None:
@@ -154,13 +154,13 @@ def check_tuned(models: Mapping[str, ServedModel]) -> None:
         )
 
 
-def prompts_of(arm: str, max_tokens: int) -> dict[str, RolePrompt]:
-    """An arm's prompts by role, their answers capped."""
+def prompts_of(arm: str, max_tokens: int, values: Values = "referred") -> dict[str, RolePrompt]:
+    """An arm's prompts by role, their answers capped; `values` as its model was tuned."""
     roles = [Route.PRODUCT.value, Route.POLICY.value, *(["policy_text"] if arm == "tuned" else [])]
-    return {role: load_prompt(role, arm).capped(max_tokens) for role in roles}
+    return {role: load_prompt(role, arm).with_values(values).capped(max_tokens) for role in roles}
 
 
-def wire(store: Store, models: dict[str, ServedModel]) -> Services:
+def wire(store: Store, models: dict[str, ServedModel], values: Values = "referred") -> Services:
     """Put a store and models, by arm, together; whatever keeps the protocol fits."""
     settings = store.settings
     check_material(store.shop)
@@ -170,7 +170,7 @@ def wire(store: Store, models: dict[str, ServedModel]) -> Services:
         facts=store.facts,
         embedder=store.embedder,
         models=models,
-        prompts={arm: prompts_of(arm, settings.answer_max_tokens) for arm in ("base", "tuned")},
+        prompts={arm: prompts_of(arm, settings.answer_max_tokens, values) for arm in ("base", "tuned")},
         default_arm=settings.default_arm if settings.default_arm in models else "base",
         intents_of=partial(intents_of, store),
         weights=FusionWeights(settings.dense_weight, settings.keyword_weight),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol, TypeVar
 
+from finetune.copied import with_values
 from finetune.examples import Kind, TrainingExample, chat_messages
 from finetune.material import Conversation, Material, WrittenTurn
 from finetune.recipe import DataPlan
@@ -20,11 +21,11 @@ from shopbot.errors import ConfigError
 from shopbot.intents import about_it, fold_of
 from shopbot.language import content_stems, fold, words
 from shopbot.prompts import RolePrompt
-from shopbot.references import LIVE_NAMES, field_names, references
+from shopbot.references import LIVE_NAMES, field_names, references, values_of
 from shopbot.sections import HINTS, alike
 from shopbot.shop import Shop, Unknown
 from shopbot.statements import Source, agreeing, policy_source, product_source
-from shopbot.types import Hit, PolicySection, Product
+from shopbot.types import Hit, PolicySection, Product, ProductFacts
 
 T = TypeVar("T")
 
@@ -61,7 +62,10 @@ class Reader(Protocol):
 
 
 class Builder:
-    """Builds the examples of one shop; `products` are the training ones only."""
+    """Builds the examples of one shop; `products` are the training ones only.
+
+    `facts` are needed where values are copied; else no value of theirs may come into a prompt or an answer.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Builder:
         plan: DataPlan,
         seed: int,
         reader: Reader,
+        facts: Mapping[str, ProductFacts] | None = None,
     ) -> None:
         self._shop = shop
         self._products = {product.id: product for product in products}
@@ -81,6 +86,7 @@ class Builder:
         self._plan = plan
         self._random = random.Random(seed)
         self._reader = reader
+        self._facts_of = (facts or {}) if plan.values == "copied" else {}
         self._fold = 0
         self._names = {product.id: _short_names(product, products) for product in products}
 
@@ -107,6 +113,8 @@ class Builder:
 
     def _is_kept(self, example: TrainingExample) -> bool:
         """Of the misread questions a share is kept: a model that often sees its card mistaken learns to ignore it."""
+        if self._plan.values == "copied" and references(example.answer):  # the record has no such value
+            return False
         return not example.is_misread or self._random.random() < self._plan.misread_kept
 
     # ------------------------------------------------------------ products
@@ -284,13 +292,31 @@ class Builder:
     def _product_example(
         self, key: str, kind: Kind, question: str, products: Sequence[Product], answer: str
     ) -> TrainingExample:
-        sources = [_source(product, number) for number, product in enumerate(products, start=1)]
+        sources = [self._source(product, number) for number, product in enumerate(products, start=1)]
         ids = tuple(product.id for product in products)
         if self._random.random() < MISTYPED_SHARE:
             question = mistyped(question, self._random)
         asked = self._reader.asked(question, sources, self._fold)
-        example = self._example(key, kind, "product", "patterns", question, as_cards(sources, asked), answer, ids)
-        return example.model_copy(update={"is_misread": is_misread(asked, example)})
+        misread = is_misread(kind, asked, answer)
+        context, answer = self._laid_out(sources, asked, answer)
+        example = self._example(key, kind, "product", "patterns", question, context, answer, ids)
+        return example.model_copy(update={"is_misread": misread})
+
+    def _laid_out(self, sources: Sequence[Source], asked: Mapping[int, Asked], answer: str) -> tuple[str, str]:
+        """Context and answer: with references, or with the values in both."""
+        if self._plan.values == "referred":
+            return as_cards(sources, asked), answer
+        locale, by_number = self._shop.config.locale, {source.number: source for source in sources}
+        options = {reference.number: reference.options for reference in references(answer)}
+        values = {
+            number: values_of((*of.fields, *LIVE_NAMES), by_number[number], locale, options.get(number, ()))
+            for number, of in asked.items()
+        }
+        copied = with_values(answer, by_number, locale) if options else answer
+        return as_cards(sources, asked, values), copied
+
+    def _source(self, product: Product, number: int) -> Source:
+        return product_source(number, product, self._facts_of.get(product.id), self._shop.config.locale)
 
     def _any_product(self, of: Sequence[Product] | None = None) -> Product:
         """A product for the next example, and the part of the questions that it is asked for in."""
@@ -358,16 +384,10 @@ class Builder:
         if unknown := set(turn.records) - set(products) - set(sections):
             raise ConfigError(f"conversation {conversation.id}: no training record {min(unknown)!r}")
         is_closed = turn.answer.startswith("[") and not turn.answer[1].isdigit()
-        context = (
-            as_sections(turn.records) if is_closed else self._cards(turn.user, self._written_sources(turn.records))
+        context, answer = (
+            (as_sections(turn.records), self._closed(turn.answer)) if is_closed else self._over_records(turn)
         )
         role = "policy" if is_closed else "policy_text" if sections and not products else "product"
-        cited = {
-            number: policy_source(number, self._sections[r])
-            for number, r in enumerate(turn.records, 1)
-            if r in sections
-        }
-        answer = self._closed(turn.answer) if is_closed else citation_first(turn.answer, cited)
         return self._example(key, "conversation", role, "conversations", turn.user, context, answer, products, sections)
 
     def _closed(self, answer: str) -> str:
@@ -375,13 +395,15 @@ class Builder:
         section = answer[1 : answer.index("]")]
         return f"[{section}] {_recited(policy_source(1, self._sections[section]))}"
 
-    def _cards(self, question: str, sources: Sequence[Source]) -> str:
-        products = [source for source in sources if source.product]
-        return as_cards(sources, self._reader.asked(question, products, self._fold))
+    def _over_records(self, turn: WrittenTurn) -> tuple[str, str]:
+        sources = self._written_sources(turn.records)
+        asked = self._reader.asked(turn.user, [source for source in sources if source.product], self._fold)
+        cited = {source.number: source for source in sources if source.product is None}
+        return self._laid_out(sources, asked, citation_first(turn.answer, cited))
 
     def _written_sources(self, records: Sequence[str]) -> list[Source]:
         return [
-            _source(self._products[record], number)
+            self._source(self._products[record], number)
             if record in self._products
             else policy_source(number, self._sections[record])
             for number, record in enumerate(records, start=1)
@@ -414,9 +436,8 @@ class Builder:
         return self._random.choice(choices)
 
 
-def _source(product: Product, number: int = 1) -> Source:
-    """A product without live facts: no value of theirs may come into a prompt or an answer."""
-    return product_source(number, product, None, "en")
+def _source(product: Product) -> Source:
+    return product_source(1, product, None, "en")
 
 
 def is_silent(source: Source, item: Unknown) -> bool:
@@ -425,19 +446,19 @@ def is_silent(source: Source, item: Unknown) -> bool:
     return fold(item.word) not in told and fold(item.what.split()[-1].rstrip("s")) not in told
 
 
-def is_misread(asked: Mapping[int, Asked], example: TrainingExample) -> bool:
+def is_misread(kind: Kind, asked: Mapping[int, Asked], answer: str) -> bool:
     """Whether the cards name other fields than the answer tells, or miss that something is unknown.
 
     Of a thing that the record lacks it does not matter which fields stand beside "nothing on ...".
     """
-    if example.kind == "not_sold":
+    if kind == "not_sold":
         return False
-    lacks = example.kind in ("unknown_attribute", "partly_known")
+    lacks = kind in ("unknown_attribute", "partly_known")
     if any(bool(of.unanswered) != lacks for of in asked.values()):
         return True
-    told = {(reference.number, reference.field) for reference in references(example.answer)}
+    told = {(reference.number, reference.field) for reference in references(answer)}
     read = {(number, field) for number, of in asked.items() for field in of.fields}
-    return example.kind != "unknown_attribute" and told != read
+    return kind != "unknown_attribute" and told != read
 
 
 def _short_names(product: Product, products: Iterable[Product]) -> list[str]:

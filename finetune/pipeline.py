@@ -22,7 +22,7 @@ from shopbot.errors import DatasetError
 from shopbot.model_files import BASE_MODEL, sha256_of
 from shopbot.prompts import RolePrompt
 from shopbot.shop import Shop
-from shopbot.types import Product
+from shopbot.types import Product, ProductFacts
 
 if TYPE_CHECKING:  # torch and trl take seconds to import
     from finetune.train import TrainingRun
@@ -39,6 +39,7 @@ _MOST_NAMED = 20
 def make_data(
     shop: Shop,
     products: Sequence[Product],
+    facts: Mapping[str, ProductFacts],
     prompts: Mapping[str, RolePrompt],
     recipe: Recipe,
     held_apart: HeldApart,
@@ -53,7 +54,7 @@ def make_data(
     found; nothing is written then.
     """
     training = [product for product in products if product.id not in held_apart.products]
-    builder = Builder(shop, training, read_material(shop), prompts, recipe.data, recipe.seed, reader)
+    builder = Builder(shop, training, read_material(shop), prompts, recipe.data, recipe.seed, reader, facts)
     examples = builder.build(progress)
     contact = shop.config.contact
     problems = check_examples(examples, held_apart, (contact.email, contact.phone), embedder)

@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from shopbot.errors import ConfigError
+from shopbot.prompts import Values
 from shopbot.types import Frozen
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -17,6 +18,7 @@ class DataPlan(Frozen):
 
     `recitals`, `openings` and `texts` are per policy section: its questions answered from the weights; further ones of
     which only the opening of the answer is learnt, which names the section; and questions answered over its text.
+    `values` says whether answers refer to values of the records or copy them from the facts in the prompt;
     `misread_kept` is the share kept of the questions about products whose card names other fields than the asked ones.
     """
 
@@ -31,6 +33,7 @@ class DataPlan(Frozen):
     openings: int = Field(default=12, ge=0)
     texts: int = Field(default=3, ge=0)
     misread_kept: float = Field(default=1.0, ge=0, le=1)
+    values: Values = "referred"
 
 
 class LoraOptions(Frozen):
@@ -43,12 +46,16 @@ class LoraOptions(Frozen):
 
 
 class Recipe(Frozen):
-    """One training run; a batch is of examples, a share is of 1."""
+    """One training run; a batch is of examples, a share is of 1.
+
+    `data_share` is how much of the examples is used, for learning curves.
+    """
 
     name: str
     base: str = "smollm2-135m-instruct"
     seed: int = 7
     data: DataPlan = DataPlan()
+    data_share: float = Field(default=1, gt=0, le=1)
     validation_share: float = Field(default=0.03, gt=0, lt=0.5)
     max_tokens: int = Field(default=640, ge=64, le=8192)
     lora: LoraOptions = LoraOptions()
@@ -66,12 +73,34 @@ class Recipe(Frozen):
 
 
 def read_recipe(name: str, **overrides: Any) -> Recipe:
-    """Read a recipe by its name, or by the path of a YAML file. Raises ConfigError naming the key that is wrong."""
+    """Read a recipe by its name, or by the path of a YAML file; `extends` names one that it changes.
+
+    Raises ConfigError naming the key that is wrong.
+    """
+    path = _path_of(name)
+    try:
+        return Recipe.model_validate(_read(path) | overrides)
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _path_of(name: str) -> Path:
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(recipe.stem for recipe in FOLDER.glob("*.yaml")))
         raise ConfigError(f"no recipe {name!r}; there are: {known}, or give the path of a YAML file")
-    try:
-        return Recipe.model_validate((yaml.safe_load(path.read_text(encoding="utf-8")) or {}) | overrides)
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A recipe's keys over those of the recipe that it extends."""
+    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    parent = told.pop("extends", None)
+    if parent is None:
+        return told
+    given = _read(_path_of(parent))
+    return given | {key: _over(given.get(key), value) for key, value in told.items()}
+
+
+def _over(given: Any, value: Any) -> Any:
+    return given | value if isinstance(given, dict) and isinstance(value, dict) else value

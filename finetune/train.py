@@ -64,7 +64,8 @@ def train(
     _check_same_run(folder, recipe, examples)
     torch.manual_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(base)
-    rows = [_tokenised(example, tokenizer) for example in examples]
+    used = examples[: round(len(examples) * recipe.data_share)]  # they come shuffled
+    rows = [_tokenised(example, tokenizer) for example in used]
     kept = [row for row in rows if len(row["input_ids"]) <= recipe.max_tokens]
     training, validation = _split(kept, recipe)
     trainer = AnswerTrainer(

@@ -17,7 +17,7 @@ from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Timings
 from shopbot.language import completed_sentences, split_sentences, without_citations, words
 from shopbot.prompts import RolePrompt
-from shopbot.references import field_name, references
+from shopbot.references import LIVE_NAMES, field_name, references, values_of
 from shopbot.sections import alike
 from shopbot.statements import Source, policy_source
 from shopbot.types import Hit
@@ -49,8 +49,14 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
     config = turn.deps.shop.config
     setting = Setting(sources, turn.lexicon, config.locale, options)
     previous: Source | None = None
-    cards = as_cards(state["sources"], state["asked"])
-    for sentence in _sentences(_stream(turn.prompt(state["route"]), cards, state, turn)):
+    prompt = turn.prompt(state["route"])
+    copied = {
+        source.number: values_of((*asked.fields, *LIVE_NAMES), source, config.locale, options[source.number])
+        for source in state["sources"]
+        if prompt.values == "copied" and (asked := state["asked"].get(source.number))
+    }
+    cards = as_cards(state["sources"], state["asked"], copied)
+    for sentence in _sentences(_stream(prompt, cards, state, turn)):
         if _is_courtesy(sentence, turn):
             pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
             continue

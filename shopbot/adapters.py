@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from shopbot.chat_format import CHAT_FORMAT_VERSION
 from shopbot.errors import ModelError
 from shopbot.model_files import sha256_of
+from shopbot.prompts import Values
 from shopbot.types import Frozen
 
 WEIGHTS = "adapter_model.safetensors"
@@ -44,6 +45,12 @@ class Adapter(NamedTuple):
 
     folder: Path
     card: AdapterCard
+
+    @property
+    def values(self) -> Values:
+        """Whether it was tuned to refer to the values of a record, or to copy them."""
+        told: Values = self.card.recipe["data"].get("values", "referred")
+        return told
 
     @property
     def id(self) -> str:

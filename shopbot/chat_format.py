@@ -38,10 +38,18 @@ def as_facts(facts: Iterable[tuple[int, str]]) -> str:
     return "Facts:\n" + "\n".join(f"[{number}] {_one_line(text)}" for number, text in facts)
 
 
-def as_cards(sources: Sequence[Source], asked: Mapping[int, Asked] | None = None) -> str:
-    """Render records as cards: of a product what is asked of it (`asked`, by its number); the text of a section."""
-    told = cut_to_size(asked or {})
-    return "Records:\n" + ("\n".join(_card(source, told.get(source.number, Asked())) for source in sources) or "none")
+def as_cards(
+    sources: Sequence[Source],
+    asked: Mapping[int, Asked] | None = None,
+    values: Mapping[int, Mapping[str, str]] | None = None,
+) -> str:
+    """Render records as cards: of a product what is asked of it (`asked`, by its number); the text of a section.
+
+    `values`, by number and field, are shown to a model that copies them.
+    """
+    told, shown = cut_to_size(asked or {}), values or {}
+    cards = [_card(source, told.get(source.number, Asked()), shown.get(source.number, {})) for source in sources]
+    return "Records:\n" + ("\n".join(cards) or "none")
 
 
 def as_sections(section_ids: Iterable[str]) -> str:
@@ -49,11 +57,12 @@ def as_sections(section_ids: Iterable[str]) -> str:
     return f"Sections: {', '.join(section_ids) or 'any'}"
 
 
-def _card(source: Source, asked: Asked) -> str:
+def _card(source: Source, asked: Asked, values: Mapping[str, str]) -> str:
     title = f"[{source.number}] {_one_line(source.title)}"
     if source.product is None:
         return "\n".join([title, *(_one_line(statement.text) for statement in source.statements)])
-    return "\n".join([f"{title}: {_one_line(card_head(asked))}", *(_one_line(told_text(s)) for s in asked.lines)])
+    lines = [*(f"{name}: {value}" for name, value in values.items()), *(told_text(line) for line in asked.lines)]
+    return "\n".join([f"{title}: {_one_line(card_head(asked))}", *(_one_line(line) for line in lines)])
 
 
 def _exchange(example: Example) -> Iterable[BaseMessage]:

@@ -75,11 +75,7 @@ class Facts:
         with self._engine.connect() as connection:
             for row in _rows_of(connection, list(dict.fromkeys(article_ids))):
                 found.setdefault(row.article_id, {})[row.sku] = _fact(row)
-        return {
-            article: ProductFacts(own=by_sku.pop(""), variants=by_sku)
-            for article, by_sku in found.items()
-            if "" in by_sku
-        }
+        return _by_article(found)
 
     def known(self) -> Known:
         """Return what the active catalog version has facts for; nothing before the first publish."""
@@ -130,6 +126,22 @@ def apply_facts(connection: Connection, updates: Sequence[FactUpdate], source: s
     _write(connection, [changed[key] for key in changed if key in new], insert(facts))
     _write(connection, [_as_update(changed[key]) for key in changed if key not in new], _UPDATE)
     return FactsReport(applied=len(updates) - ignored, ignored_older=ignored)
+
+
+def facts_of(updates: Iterable[FactUpdate]) -> dict[str, ProductFacts]:
+    """What complete updates, such as a feed's, say of each article, without a database."""
+    found: dict[str, dict[str, Fact]] = {}
+    for item in updates:
+        values = {**_blank(item), **item.changes}
+        fact = Fact(**{name: values[name] for name in Fact.model_fields})
+        found.setdefault(item.article_id, {})[item.sku] = fact
+    return _by_article(found)
+
+
+def _by_article(found: Mapping[str, dict[str, Fact]]) -> dict[str, ProductFacts]:
+    return {
+        article: ProductFacts(own=by_sku.pop(""), variants=by_sku) for article, by_sku in found.items() if "" in by_sku
+    }
 
 
 def effective_price(found: ProductFacts, sku: str = "") -> tuple[int | None, int | None]:

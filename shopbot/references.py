@@ -75,6 +75,16 @@ def value_of(reference: Reference, source: Source, locale: str, said: str = "") 
     return _attribute(reference.field, source)
 
 
+def values_of(names: Iterable[str], source: Source, locale: str, options: tuple[str, ...] = ()) -> dict[str, str]:
+    """The values of fields by name, as far as there are any, for a card from which they are copied."""
+    live = ("price", "stock")
+    found = {
+        name: value_of(Reference(source.number, name, options if name in live else ()), source, locale)
+        for name in names
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _attribute(field: str, source: Source) -> str | None:
     value = next((s.value for s in source.statements if s.value and field_name(s.field) == field), None)
     if value is None or not is_sayable(value):

@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent
 
 
 Layout = Literal["facts", "cards", "sections"]
+Values = Literal["referred", "copied"]
 
 
 class Example(Frozen):
@@ -30,7 +31,8 @@ class Example(Frozen):
 class RolePrompt(Frozen):
     """A role's prompt as its file states it; `layout` says how its records are rendered (`shopbot.chat_format`).
 
-    `system` may use {assistant} and {shop}.
+    `values` says whether a tuned model refers to the values of a record or copies them. `system` may use {assistant}
+    and {shop}.
     """
 
     id: str
@@ -38,9 +40,13 @@ class RolePrompt(Frozen):
     role: str
     audience: str = "customer"
     layout: Layout = "facts"
+    values: Values = "referred"
     decoding: Decoding = Decoding()
     examples: tuple[Example, ...] = ()
     system: str
+
+    def with_values(self, values: Values) -> Self:
+        return self.model_copy(update={"values": values})
 
     def capped(self, max_tokens: int) -> Self:
         """Return the prompt with answers of at most `max_tokens`."""

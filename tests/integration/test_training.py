@@ -320,7 +320,7 @@ def test_an_export_is_tried_with_policies_from_memory_and_facts_over_cards(tmp_p
     from app.training import TRIALS, Training
 
     settings = Settings(_env_file=None, home=tmp_path)  # type: ignore[call-arg]
-    training = Training(settings, SHOP, list(catalog()[0].values()), Recipe(**RECIPE), tmp_path)
+    training = Training(settings, SHOP, list(catalog()[0].values()), {}, Recipe(**RECIPE), tmp_path)
     prompts = training._trial_prompts()
     said = [prompt[-1].content for prompt in prompts]
     assert {tuple(message.role for message in prompt) for prompt in prompts} == {("system", "user")}

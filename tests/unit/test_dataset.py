@@ -5,6 +5,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,7 @@ from finetune.pipeline import _write_chat
 from finetune.recipe import DataPlan
 from shopbot.cards import TOLD, Asked
 from shopbot.errors import ConfigError
+from shopbot.facts import FactUpdate, facts_of
 from shopbot.intents import about_it, fold_of
 from shopbot.language import content_stems, split_sentences, words
 from shopbot.prompts import RolePrompt, load_prompt
@@ -586,7 +588,8 @@ def test_misread_questions_can_be_left_out(small_shop: Shop) -> None:
     kinds = {example.kind for example in examples if example.tool == "patterns"}
     assert kinds == {"unknown_attribute", "partly_known", "not_sold"}
     told = [e.answer for e in examples if e.kind == "partly_known"]
-    assert told and all(answer.count("{1.weight}") == 1 for answer in told)
+    assert told
+    assert all(answer.count("{1.weight}") == 1 for answer in told)
 
 
 def test_a_share_of_the_misread_questions_is_kept(small_shop: Shop) -> None:
@@ -620,8 +623,22 @@ def test_a_share_of_the_misread_questions_is_kept(small_shop: Shop) -> None:
 def test_a_card_is_misread_that_names_other_things_than_the_answer_tells(
     kind: Any, asked: Asked, answer: str, misread: bool
 ) -> None:
-    example = TrainingExample(id="x", kind=kind, role="product", tool="patterns", question="", prompt=(), answer=answer)
-    assert is_misread({1: asked}, example) is misread
+    assert is_misread(kind, {1: asked}, answer) is misread
+
+
+def test_values_can_be_copied_in_place_of_references(small_shop: Shop) -> None:
+    """Into cards and answers alike; what has no value is asked for nothing."""
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    updates = [FactUpdate(item.id, "", {"price_minor": 1900, "stock": 3}, now, "USD") for item in WARES[:2]]
+    plan, reader = PLAN.model_copy(update={"values": "copied"}), WordReader(small_shop.policies)
+    made = Builder(small_shop, WARES, MATERIAL, prompts(), plan, 7, reader, facts_of(updates)).build(nothing)
+    told = [example for example in made if example.kind == "product"]
+    assert [example.answer for example in made if references(example.answer)] == []
+    assert {e.answer for e in told if "19" in e.answer} == {f"{item.title}: $19.00 [1]." for item in WARES[:2]} | {
+        f"The {item.title} is $19.00 [1]." for item in WARES[:2]
+    }
+    assert all("price: $19.00" in e.prompt[-1].content for e in told if "$19" in e.answer)
+    assert any(e.answer.endswith("300 g [1].") for e in told)
 
 
 # ---------------------------------------------------------------- the sample shop: products
