@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt models.txt
 	@touch $@
 
 demo: setup ## Set everything up, ingest the sample catalog, serve page and API on http://127.0.0.1:8501
-	$(BIN)/shopbot serve
+	$(BIN)/shopbot serve --demo
 
 test: setup ## Set up and run all tests (brings in Chromium with apt-get where it can)
 	@sh tests/components.sh

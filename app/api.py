@@ -15,7 +15,9 @@ from pydantic import BaseModel, Field
 
 from app.health import health_of
 from app.pictures import picture_of
+from app.signin import COOKIE
 from app.wiring import Services
+from shopbot.accounts import Session
 from shopbot.errors import (
     CatalogEmpty,
     ConfigError,
@@ -59,6 +61,17 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
     api = FastAPI(title="shopbot", description="Ask the shop's assistant; everything it says is checked and cited.")
     Running = Annotated[Services, Depends(services)]
 
+    def session_of(request: Request, running: Running) -> Session | None:
+        return running.accounts.session(request.cookies.get(COOKIE))
+
+    SignedIn = Annotated[Session | None, Depends(session_of)]
+
+    def own_run(run_id: str, running: Running, session: SignedIn) -> str:
+        running.chat.check_owner(run_id, session)
+        return run_id
+
+    OwnRun = Annotated[str, Depends(own_run)]
+
     @api.exception_handler(ShopbotError)
     def on_error(_: Request, error: ShopbotError) -> JSONResponse:
         body: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
@@ -76,14 +89,17 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         return JSONResponse({"error": body}, status_code=422)
 
     @api.post("/turns", status_code=202)
-    def start_turn(turn: TurnIn, running: Running) -> TurnStarted:
-        """Start answering a message; read the answer from the events of the returned run."""
-        run_id, conversation_id = running.chat.start(turn.text, turn.conversation_id, turn.arm)
+    def start_turn(turn: TurnIn, running: Running, session: SignedIn) -> TurnStarted:
+        """Start answering a message; read the answer from the events of the returned run.
+
+        Who asks is who has signed in: POST /signin sets the cookie.
+        """
+        run_id, conversation_id = running.chat.start(turn.text, turn.conversation_id, turn.arm, session)
         return TurnStarted(run_id=run_id, conversation_id=conversation_id)
 
     @api.get("/turns/{run_id}/events")
     def tail_turn(
-        run_id: str, running: Running, after: int = 0, last_event_id: Annotated[int | None, Header()] = None
+        run_id: OwnRun, running: Running, after: int = 0, last_event_id: Annotated[int | None, Header()] = None
     ) -> StreamingResponse:
         """Stream a run's events (server-sent); `after` or Last-Event-ID goes on where a lost connection ended."""
         events = running.chat.events(run_id, last_event_id or after)
@@ -91,19 +107,19 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         return StreamingResponse(_server_sent(first, events), media_type="text/event-stream")
 
     @api.post("/turns/{run_id}/stop")
-    def stop_turn(run_id: str, running: Running) -> dict[str, bool]:
+    def stop_turn(run_id: OwnRun, running: Running) -> dict[str, bool]:
         """Stop writing; what has been shown stays."""
         running.chat.stop(run_id)
         return {"stopping": True}
 
     @api.post("/turns/{run_id}/feedback")
-    def rate_turn(run_id: str, feedback: FeedbackIn, running: Running) -> dict[str, bool]:
+    def rate_turn(run_id: OwnRun, feedback: FeedbackIn, running: Running) -> dict[str, bool]:
         """Give an answer a thumb; a second one replaces the first."""
         running.chat.rate(run_id, feedback.thumb, feedback.comment)
         return {"kept": True}
 
     @api.get("/conversations/{conversation_id}")
-    def read_conversation(conversation_id: str, running: Running) -> list[dict[str, Any]]:
+    def read_conversation(conversation_id: str, running: Running, session: SignedIn) -> list[dict[str, Any]]:
         """Return the questions and answers of a conversation, oldest first."""
         return [
             {
@@ -113,7 +129,7 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
                 "thumb": exchange.thumb,
                 "result": exchange.result.model_dump(mode="json", exclude={"findings"}) if exchange.result else None,
             }
-            for exchange in running.chat.history(conversation_id)
+            for exchange in running.chat.history(conversation_id, session)
         ]
 
     @api.get("/search")

@@ -15,12 +15,13 @@ from itertools import count
 from typing import Any, Literal
 
 from langgraph.graph.state import CompiledStateGraph
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from graph.build import check_request, run_turn
 from graph.deps import Deps, Turn
 from graph.state import State
 from graph.turn import Message, TurnRequest, TurnResult
+from shopbot.accounts import Session
 from shopbot.database import writing
 from shopbot.errors import InputError, RecordNotFound, ShopbotError
 from shopbot.tables import conversations, feedback, run_events, runs
@@ -87,36 +88,56 @@ class ChatService:
             cancel.set()
         self._workers.shutdown(wait=True)
 
-    def start(self, text: str, conversation_id: str | None = None, arm: str | None = None) -> tuple[str, str]:
+    def start(
+        self,
+        text: str,
+        conversation_id: str | None = None,
+        arm: str | None = None,
+        session: Session | None = None,
+    ) -> tuple[str, str]:
         """Start answering; return (run id, conversation id) at once.
 
-        Raises RecordNotFound for an unknown conversation, InputError while an answer in it is still being written,
-        NotAvailable for an arm that does not exist yet.
+        Who asks is who has signed in, whatever the text says; a conversation that began before the sign-in becomes
+        theirs. Raises RecordNotFound for a conversation that is unknown or somebody else's, InputError while an answer
+        in it is still being written, NotAvailable for an arm that does not exist yet.
         """
         run_id = secrets.token_urlsafe(12)
+        customer_id = session.customer_id if session else None
         with self._starting, writing(self._database) as connection:
-            conversation_id = self._conversation(conversation_id, connection)
+            conversation_id = self._conversation(conversation_id, customer_id, connection)
             history = self._history(conversation_id, connection)
-            request = TurnRequest(messages=(*history, Message(role="user", content=text)), arm=arm)
+            messages = (*history, Message(role="user", content=text))
+            request = TurnRequest(messages=messages, arm=arm, customer_id=customer_id)
             check_request(request, self._deps)
             values = {"id": run_id, "conversation_id": conversation_id, "question": text, "state": "running"}
             connection.execute(insert(runs).values(**values, created_at=self._deps.clock()))
         self._cancels[run_id] = threading.Event()
-        self._workers.submit(self._work, run_id, request)
+        self._workers.submit(self._work, run_id, request, conversation_id)
         return run_id, conversation_id
 
-    def _conversation(self, conversation_id: str | None, connection: Connection) -> str:
+    def _conversation(self, conversation_id: str | None, customer_id: str | None, connection: Connection) -> str:
         if conversation_id is None:
             self._forget_old(connection)
             conversation_id = secrets.token_urlsafe(16)
-            connection.execute(insert(conversations).values(id=conversation_id, created_at=self._deps.clock()))
+            values = {"id": conversation_id, "created_at": self._deps.clock(), "customer_id": customer_id}
+            connection.execute(insert(conversations).values(**values))
             return conversation_id
-        if not connection.scalar(select(func.count()).where(conversations.c.id == conversation_id)):
-            raise RecordNotFound(f"no conversation {conversation_id!r}; start a new one without an id")
+        if self._owner(conversation_id, customer_id, connection) is None and customer_id is not None:
+            claimed = update(conversations).where(conversations.c.id == conversation_id)
+            connection.execute(claimed.values(customer_id=customer_id))
         running = select(runs.c.id).where(runs.c.conversation_id == conversation_id, runs.c.state == "running")
         if connection.scalar(running):
             raise InputError("conversation_id", "an answer is still being written; wait for it or stop it")
         return conversation_id
+
+    def _owner(self, conversation_id: str, customer_id: str | None, connection: Connection) -> str | None:
+        """Whose a conversation is. Raises RecordNotFound where it is unknown, or another customer's."""
+        query = select(conversations.c.customer_id).where(conversations.c.id == conversation_id)
+        row = connection.execute(query).one_or_none()
+        if row is None or row.customer_id not in (None, customer_id):
+            raise RecordNotFound(f"no conversation {conversation_id!r}; start a new one without an id")
+        owner: str | None = row.customer_id
+        return owner
 
     def _history(self, conversation_id: str, connection: Connection) -> list[Message]:
         query = select(runs.c.question, runs.c.result).where(runs.c.conversation_id == conversation_id)
@@ -128,7 +149,7 @@ class ChatService:
                 messages.append(Message(role="assistant", content=row.result["answer"]))
         return messages
 
-    def _work(self, run_id: str, request: TurnRequest) -> None:
+    def _work(self, run_id: str, request: TurnRequest, conversation_id: str) -> None:
         sequence = count(1)
 
         def listener(event: Event) -> None:
@@ -136,7 +157,7 @@ class ChatService:
                 self._record(run_id, next(sequence), event)
 
         try:
-            result = run_turn(self._graph, self._deps, request, listener, self._cancels[run_id])
+            result = run_turn(self._graph, self._deps, request, listener, self._cancels[run_id], conversation_id)
             last = {"kind": "done", "result": result.model_dump(mode="json")}
             self._finish(run_id, next(sequence), last, "stopped" if result.stopped else "done")
         except Exception as error:
@@ -170,6 +191,15 @@ class ChatService:
         with self._changed:
             self._changes += 1
             self._changed.notify_all()
+
+    def check_owner(self, run_id: str, session: Session | None) -> None:
+        """Raise RecordNotFound for a run that is unknown, or of another customer's conversation."""
+        query = select(runs.c.conversation_id).where(runs.c.id == run_id)
+        with self._database.connect() as connection:
+            conversation_id = connection.scalar(query)
+            if conversation_id is None:
+                raise RecordNotFound(f"no run {run_id!r}")
+            self._owner(conversation_id, session.customer_id if session else None, connection)
 
     def stop(self, run_id: str) -> None:
         """Ask a run to end now; what has been shown stays. Stopping a finished run changes nothing."""
@@ -210,12 +240,11 @@ class ChatService:
         with self._database.connect() as connection:
             return [(row.seq, row.payload) for row in connection.execute(query.order_by(run_events.c.seq))]
 
-    def history(self, conversation_id: str) -> list[Exchange]:
-        """Return all exchanges of a conversation, oldest first. Raises RecordNotFound."""
+    def history(self, conversation_id: str, session: Session | None = None) -> list[Exchange]:
+        """Return all exchanges of a conversation, oldest first. Raises RecordNotFound, for another customer's, too."""
         query = _EXCHANGES.where(runs.c.conversation_id == conversation_id).order_by(runs.c.created_at)
         with self._database.connect() as connection:
-            if not connection.scalar(select(func.count()).where(conversations.c.id == conversation_id)):
-                raise RecordNotFound(f"no conversation {conversation_id!r}")
+            self._owner(conversation_id, session.customer_id if session else None, connection)
             rows = connection.execute(query).all()
         return [self._exchange_of(row) for row in rows]
 

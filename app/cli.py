@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from app.cli_accounts import commands as account_commands
 from app.cli_eval import commands as eval_commands
 from app.cli_finetune import commands as finetune_commands
 from app.cli_routes import commands as routes_commands
@@ -29,6 +30,7 @@ app.add_typer(facts_commands, name="facts")
 app.add_typer(finetune_commands, name="finetune")
 app.add_typer(eval_commands, name="eval")
 app.add_typer(routes_commands, name="routes")
+app.add_typer(account_commands, name="accounts")
 
 errors = Console(stderr=True)
 
@@ -150,13 +152,15 @@ def route(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default SHOPBOT_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; default SHOPBOT_PORT.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Make demo accounts; the sign-in page shows them.")] = False,
 ) -> None:
     """Serve the chat page and the API in one process."""
     import uvicorn
 
     from app.server import create_app
 
-    settings = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    given = {"host": host, "port": port, "demo": demo or None}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     address = f"http://{settings.host}:{settings.port}"
     with progress_bars() as bars:
         ready = f"shopbot: {address} (API under {address}/api, its documentation under {address}/api/docs)"

@@ -11,6 +11,7 @@ from streamlit.starlette import App
 
 from app import running
 from app.api import create_api
+from app.signin import sign_in_routes
 from app.wiring import Progress, open_services
 from shopbot.settings import Settings
 
@@ -30,4 +31,8 @@ def create_app(settings: Settings, progress: Progress, on_ready: Callable[[], No
         running.clear()
         await anyio.to_thread.run_sync(services.chat.close)
 
-    return App(PAGES, routes=[Mount("/api", app=create_api(running.current))], lifespan=lifespan)
+    return App(
+        PAGES,
+        routes=[*sign_in_routes(running.current), Mount("/api", app=create_api(running.current))],
+        lifespan=lifespan,
+    )

@@ -1,6 +1,6 @@
 """The composition root: settings in, everything wired out. Nothing below `app` builds its own dependencies."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,11 +10,13 @@ from langgraph.graph.state import CompiledStateGraph
 from sqlalchemy import Engine
 
 from app.chat import ChatService
+from app.checkpoints import open_checkpointer
 from graph.build import build_graph
 from graph.deps import Deps, Turn, check_material
 from graph.routing import Route
 from graph.state import State
 from ingest.pipeline import IngestReport, ingest, initialise_home
+from shopbot.accounts import Accounts, open_secret
 from shopbot.adapters import Adapter, open_adapter
 from shopbot.catalog import Catalog
 from shopbot.chat_models import ServedModel, build_served_model, warm_up
@@ -22,12 +24,13 @@ from shopbot.chat_models.convert import BASE_MODEL_NAME
 from shopbot.chat_models.decoding import EMBEDDED_ENGINES
 from shopbot.database import open_database, utc_now
 from shopbot.embedding import Embedder, load_embedder
-from shopbot.errors import ModelError
+from shopbot.errors import ConfigError, ModelError
 from shopbot.facts import Facts
 from shopbot.index import IndexLocation
 from shopbot.intents import Intents, examples_of, open_intents
 from shopbot.model_files import BASE_MODEL
-from shopbot.orders import seed_orders
+from shopbot.order_rules import read_figures
+from shopbot.orders import Customer, Orders, seed_orders
 from shopbot.prompts import RolePrompt, Values, load_prompt
 from shopbot.search import FusionWeights
 from shopbot.settings import Settings
@@ -35,6 +38,9 @@ from shopbot.shop import Shop, load_shop
 from shopbot.types import PolicySection
 
 Progress = Callable[[str, int, int], None]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+DEMO_CUSTOMERS = 4
+DEMO_AGENT = "agent@example.com"
 
 
 @dataclass
@@ -58,6 +64,16 @@ class Services:
     deps: Deps
     graph: CompiledStateGraph[State, Turn, State, State]
     chat: ChatService
+    accounts: Accounts
+    demo: "Demo | None" = None
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Accounts to try the demo with, all of one password that the sign-in page shows."""
+
+    emails: tuple[str, ...]
+    password: str = "trail-mix-2026"
 
 
 def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
@@ -93,6 +109,29 @@ def intents_of(store: Store, policies: Iterable[PolicySection], progress: Progre
     return open_intents(
         examples_of(store.shop, policies), store.embedder, store.settings.cache.expanduser() / "intents", told
     )
+
+
+def accounts_of(settings: Settings, database: Engine) -> Accounts:
+    """Who may sign in to this installation."""
+    key = settings.session_key.get_secret_value() if settings.session_key else None
+    return Accounts(database, open_secret(settings.home, key), utc_now)
+
+
+def demo_accounts(settings: Settings, accounts: Accounts, customers: Sequence[Customer]) -> Demo | None:
+    """Accounts for the first customers and an agent, where the settings ask for a demo and there are none yet.
+
+    Raises ConfigError for a server that others can reach: their password is known to everybody.
+    """
+    if not settings.demo:
+        return None
+    if settings.host not in LOOPBACK:
+        raise ConfigError(f"SHOPBOT_DEMO makes accounts that anybody can use; host {settings.host} is not this machine")
+    demo = Demo((*(customer.email for customer in customers[:DEMO_CUSTOMERS]), DEMO_AGENT))
+    if accounts.count() == 0:
+        for customer in customers[:DEMO_CUSTOMERS]:
+            accounts.add(customer.email, demo.password, "customer", customer.name, customer.id)
+        accounts.add(DEMO_AGENT, demo.password, "agent", "Demo agent")
+    return demo
 
 
 def ingest_feed(store: Store, feed: Path | None, progress: Progress, as_of: datetime | None = None) -> IngestReport:
@@ -176,6 +215,10 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
         weights=FusionWeights(settings.dense_weight, settings.keyword_weight),
         question_max_chars=settings.question_max_chars,
         clock=utc_now,
+        orders=Orders(store.database),
+        figures=read_figures(store.shop.order_rules),
     )
-    graph = build_graph()
-    return Services(store, deps, graph, ChatService(store.database, graph, deps))
+    accounts = accounts_of(settings, store.database)
+    demo = demo_accounts(settings, accounts, deps.orders.customers())
+    chat = ChatService(store.database, build_graph(open_checkpointer(settings)), deps)
+    return Services(store, deps, build_graph(), chat, accounts, demo)

@@ -16,11 +16,10 @@ from typing import Any, cast
 from evals.cases import Case
 from evals.prompting import final_answer
 from graph.asks import options_asked
-from graph.build import start_state
 from graph.deps import Deps, Turn
 from graph.drafts import texts_of
 from graph.routing import Route
-from graph.state import State
+from graph.state import State, start_state
 from graph.turn import TurnRequest, TurnResult
 from graph.verify import check
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages

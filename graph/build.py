@@ -2,36 +2,47 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
+from graph.consent import confirm
 from graph.deps import Deps, Turn
-from graph.nodes import ask_to_sign_in, guard, look_up_policies, look_up_products, respond, route, small_talk
+from graph.desk import look_up_orders
+from graph.nodes import guard, look_up_policies, look_up_products, respond, route, small_talk
+from graph.promotions import look_up_promotions
 from graph.routing import Route
-from graph.state import Account, State
+from graph.state import State, start_state
 from graph.turn import Message, TurnRequest, TurnResult
 from graph.write import verify, write
 from shopbot.errors import InputError, NotAvailable
 
+# The longest way through the graph has nine nodes; twice that where an answer to a proposal turns out to be a question.
+RECURSION_LIMIT = 25
+WAITING = ("confirm",)
 Listener = Callable[[dict[str, Any]], None]
 
 
-def build_graph() -> CompiledStateGraph[State, Turn, State, State]:
-    """Compile guard -> route -> look up -> write -> verify -> respond."""
+def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> CompiledStateGraph[State, Turn, State, State]:
+    """Compile guard -> route -> look up -> write -> verify -> respond; with a checkpointer also -> confirm."""
     graph = StateGraph(State, context_schema=Turn)
     for node in (
         guard,
         route,
         look_up_products,
         look_up_policies,
-        ask_to_sign_in,
+        look_up_orders,
+        look_up_promotions,
         small_talk,
         write,
         verify,
         respond,
+        confirm,
     ):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "guard")
@@ -42,22 +53,30 @@ def build_graph() -> CompiledStateGraph[State, Turn, State, State]:
         {
             Route.PRODUCT: "look_up_products",
             Route.POLICY: "look_up_policies",
-            Route.ORDER: "ask_to_sign_in",
+            Route.ORDER: "look_up_orders",
+            Route.PROMOTION: "look_up_promotions",
+            Route.HANDOFF: "small_talk",
             Route.OTHER: "small_talk",
         },
     )
     for look_up in ("look_up_products", "look_up_policies"):
         graph.add_conditional_edges(look_up, next_after_look_up, ["write", "verify"])
     graph.add_edge("write", "verify")
-    graph.add_edge("ask_to_sign_in", "verify")
+    for look_up in ("look_up_orders", "look_up_promotions"):
+        graph.add_edge(look_up, "verify")
     for last in ("verify", "small_talk"):
         graph.add_edge(last, "respond")
-    graph.add_edge("respond", END)
-    return graph.compile()
+    graph.add_conditional_edges("respond", is_waiting, {True: "confirm", False: END})
+    return graph.compile(checkpointer=checkpointer)
 
 
 def is_refused(state: State) -> bool:
     return state["refused"]
+
+
+def is_waiting(state: State) -> bool:
+    """Whether a proposed change waits for the customer's next message."""
+    return state.get("change") is not None
 
 
 def handled_by(state: State) -> Route:
@@ -81,21 +100,37 @@ def run_turn(
     request: TurnRequest,
     listener: Listener,
     cancelled: threading.Event,
+    conversation_id: str | None = None,
 ) -> TurnResult:
     """Run one turn to its end and return the result; `listener` gets every event as it happens.
+
+    With a conversation, and a graph that has a checkpointer, a proposal of the turn before is answered by this one.
 
     Events: {"kind": "sentence", text, author, block, citations} and, last, {"kind": "done", result}.
     Raises InputError or NotAvailable for a request that cannot be served, CatalogEmpty before the first publish.
     """
     check_request(request, deps)
-    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled)
+    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, conversation_id is not None)
+    config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
+    begin: State | Command[Any] = start_state(request)
+    if conversation_id is not None:
+        config["configurable"] = {"thread_id": conversation_id}
+        if graph.get_state(config).next == WAITING:
+            begin = Command(resume=request.model_dump(mode="json"))
     result: TurnResult | None = None
-    for event in graph.stream(start_state(request), context=turn, stream_mode="custom"):
+    for event in graph.stream(begin, config, context=turn, stream_mode="custom", **_durability(conversation_id)):
         listener(event)
         if event["kind"] == "done":
             result = TurnResult.model_validate(event["result"])
     assert result is not None  # every path through the graph ends in `respond`
+    if conversation_id is not None and graph.get_state(config).next != WAITING:
+        cast(BaseCheckpointSaver[str], graph.checkpointer).delete_thread(conversation_id)  # nothing waits in it
     return result
+
+
+def _durability(conversation_id: str | None) -> dict[str, Any]:
+    """A proposal must be on disk before the customer reads it; without a conversation nothing is kept."""
+    return {} if conversation_id is None else {"durability": "sync"}
 
 
 def read_messages(deps: Deps, messages: tuple[Message, ...]) -> State:
@@ -109,11 +144,6 @@ def read_messages(deps: Deps, messages: tuple[Message, ...]) -> State:
     return state | look_up_products(state, runtime) if state["route"] == Route.PRODUCT else state
 
 
-def start_state(request: TurnRequest) -> State:
-    """The state that a turn begins with."""
-    return {"request": request, "account": Account(), "lead": [], "sources": [], "points": [], "as_list": False}
-
-
 def check_request(request: TurnRequest, deps: Deps) -> None:
     """Raise InputError or NotAvailable for a request that no turn can serve."""
     if request.messages[-1].role != "user":
@@ -124,5 +154,3 @@ def check_request(request: TurnRequest, deps: Deps) -> None:
         raise NotAvailable("arm", "tuned", "this shop has no adapter, or it does not fit the engine; use 'base'")
     if request.audience != "customer":
         raise NotAvailable("audience", request.audience, "only 'customer' is served; leave it out")
-    if request.customer_id is not None:
-        raise NotAvailable("customer_id", request.customer_id, "sign-in does not exist yet; leave it out")

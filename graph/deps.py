@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from graph.asks import Utterance, by_clause, read_utterance
 from graph.lexicon import Lexicon
@@ -15,6 +16,8 @@ from shopbot.embedding import Embedder
 from shopbot.errors import ConfigError
 from shopbot.facts import Facts
 from shopbot.intents import Intents
+from shopbot.order_rules import Figures, OrderRules
+from shopbot.orders import Orders
 from shopbot.prompts import RolePrompt
 from shopbot.search import FusionWeights
 from shopbot.shop import Shop
@@ -33,6 +36,24 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "human": (),
     "contact": (),
     "sign_in": (),
+    "sign_in_to_change": (),
+    "no_orders": (),
+    "no_such_order": ("order",),
+    "no_guest_order": ("order",),
+    "which_order": (),
+    "which_address": ("order",),
+    "which_variant": ("item",),
+    "variant_gone": ("item", "variant"),
+    "refused": ("what", "reason"),
+    "colleague": (),
+    "only_in_chat": (),
+    "shall_i": (),
+    "left_as_it_is": (),
+    "too_late": ("reason",),
+    "done": (),
+    "no_offers": (),
+    "no_offer_for_that": (),
+    "code_not_valid": ("code",),
     "unknown_attribute": ("product", "words"),
     "unknown_product": ("words",),
     "closest": (),
@@ -46,7 +67,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
 
 def check_material(shop: Shop) -> None:
     """Raise ConfigError for a phrase or a route that the workflow needs and the shop's folder does not have."""
-    problems = [f"routes.yaml has no messages for '{route}'" for route in Route if not shop.routes.get(route.value)]
+    kinds = {label.partition(".")[0] for label, messages in shop.routes.items() if messages}
+    problems = [f"routes.yaml has no messages for '{route}'" for route in Route if route.value not in kinds]
     for name, filled_in in PHRASES.items():
         try:
             shop.phrases[name].format(**shop_words(shop), **dict.fromkeys(filled_in, ""))
@@ -80,6 +102,8 @@ class Deps:
     weights: FusionWeights
     question_max_chars: int
     clock: Callable[[], datetime]
+    orders: Orders
+    figures: Figures | None
     default_arm: str = "base"
     _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -97,12 +121,28 @@ class Deps:
 
 @dataclass
 class Turn:
-    """The runtime context of one turn: the dependencies and the catalog version that it has pinned."""
+    """The runtime context of one turn: the dependencies and the catalog version that it has pinned.
+
+    `keeps_conversation` says whether there is a checkpoint in which a proposal can wait for an answer.
+    """
 
     deps: Deps
     version: CatalogVersion
     arm: str
     cancelled: threading.Event
+    keeps_conversation: bool = False
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The shop's time zone, in which its days begin and end."""
+        return ZoneInfo(self.deps.shop.config.timezone)
+
+    @cached_property
+    def rules(self) -> OrderRules | None:
+        """What may be done with orders, by the policies of the pinned version; None where a colleague decides."""
+        if self.deps.figures is None:
+            return None
+        return OrderRules(self.deps.figures, self.version.policies, self.deps.shop.config.currency, self.zone)
 
     @property
     def model(self) -> ServedModel:

@@ -17,7 +17,7 @@ from graph.find import (
     standalone,
 )
 from graph.pen import Pen
-from graph.routing import NEAR_SECTION_COSINE, Route, route_scores
+from graph.routing import Route, route_scores
 from graph.state import Account, Lead, State
 from graph.turn import Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
 from shopbot.language import latin_share, without_sign_off
@@ -126,16 +126,6 @@ def _found(findings: Findings, started: float, state: State, runtime: Runtime[Tu
 def _is_written_by_model(lead: list[Lead], state: State, turn: Turn) -> bool:
     """Whether a tuned model gets to say the lead itself; what it leaves out is said after its draft."""
     return turn.prompt(state["route"]).layout == "cards" and any(line.about for line in lead)
-
-
-def ask_to_sign_in(state: State, runtime: Runtime[Turn]) -> State:
-    """Orders are nobody's business without a session; what the policies say to the question is everybody's."""
-    turn = runtime.context
-    Pen(state["account"], runtime.stream_writer).show(Sentence(text=turn.phrase("sign_in"), author="shop"))
-    if not state["sections"] or (state["sections"][0].cosine or 0.0) < NEAR_SECTION_COSINE:
-        return {"account": state["account"]}
-    findings = find_policies(state["question"], state["sections"], state["utterance"].vector, turn)
-    return {"account": state["account"], "points": findings.points, "as_list": True}
 
 
 def small_talk(state: State, runtime: Runtime[Turn]) -> State:

@@ -21,6 +21,8 @@ class Route(StrEnum):
     PRODUCT = "product"
     POLICY = "policy"
     ORDER = "order"
+    PROMOTION = "promotion"
+    HANDOFF = "handoff"
     OTHER = "other"
 
 

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Annotated, Any, TypedDict
+
+from langgraph.channels import UntrackedValue
 
 from graph.asks import Utterance
 from graph.routing import Route
@@ -68,21 +70,28 @@ class State(TypedDict, total=False):
     """`points` are what the answer must say, `lead` what is said before them in the shop's words.
 
     `sources` are the records that the question is about, whole; the points may be of them or of others;
-    `asked` is what is asked of each.
+    `asked` is what is asked of each. Only `change`, a proposal that waits for the customer's yes, outlives its turn and
+    lies in the conversation's checkpoint; everything else is of one turn, and never written there.
     """
 
-    request: TurnRequest
-    account: Account
-    question: str
-    route: Route
-    route_scores: Mapping[Route, float]
-    focus: list[list[str]]
-    utterance: Utterance
-    sections: list[Hit]
-    refused: bool
-    lead: list[Lead]
-    sources: list[Source]
-    asked: dict[int, Asked]
-    points: list[Point]
-    as_list: bool
-    result: TurnResult
+    change: dict[str, Any] | None
+    request: Annotated[TurnRequest, UntrackedValue]
+    account: Annotated[Account, UntrackedValue]
+    question: Annotated[str, UntrackedValue]
+    route: Annotated[Route, UntrackedValue]
+    route_scores: Annotated[Mapping[Route, float], UntrackedValue]
+    focus: Annotated[list[list[str]], UntrackedValue]
+    utterance: Annotated[Utterance, UntrackedValue]
+    sections: Annotated[list[Hit], UntrackedValue]
+    refused: Annotated[bool, UntrackedValue]
+    lead: Annotated[list[Lead], UntrackedValue]
+    sources: Annotated[list[Source], UntrackedValue]
+    asked: Annotated[dict[int, Asked], UntrackedValue]
+    points: Annotated[list[Point], UntrackedValue]
+    as_list: Annotated[bool, UntrackedValue]
+    result: Annotated[TurnResult, UntrackedValue]
+
+
+def start_state(request: TurnRequest) -> State:
+    """The state that a turn begins with."""
+    return {"request": request, "account": Account(), "lead": [], "sources": [], "points": [], "as_list": False}

@@ -9,7 +9,7 @@ from shopbot.types import Frozen
 
 Verdict = Literal["passed", "repaired", "fallback", "refused"]
 Author = Literal["model", "record", "shop"]
-CitationKind = Literal["product", "policy", "fact", "order"]
+CitationKind = Literal["product", "policy", "fact", "order", "promotion"]
 
 
 class Message(Frozen):

@@ -99,3 +99,16 @@ class RecordNotFound(ShopbotError):
 
 class OrderNotFound(ShopbotError):
     pass
+
+
+class ChangeRefused(ShopbotError):
+    """A change to an order that the rules do not allow; `section` is the policy that says so."""
+
+    def __init__(self, section: str, reason: str) -> None:
+        self.section = section
+        self.reason = reason
+        super().__init__(f"not allowed by {section}: {reason}")
+
+
+class SignInRefused(ShopbotError):
+    """Wrong e-mail or password, or too many tries; the message does not tell which of the two is wrong."""

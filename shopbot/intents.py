@@ -6,7 +6,8 @@ Labels name what is asked for:
     unknown          something about a product that records do not say
     product          products in another way: which there are, which to take
     section.<id>     a policy section
-    policy, order, other
+    order.<what>     the customer's own orders: status, invoice, return, exchange, cancel, address, refund, other
+    promotion, handoff, policy, other
 """
 
 import hashlib
@@ -63,6 +64,11 @@ class Scores:
     def cosine(self, label: str, message: int = 0) -> float:
         """The cosine of the nearest example of one label, -1 for one that has none."""
         return float(self.cosines[message, self.labels[label]]) if label in self.labels else -1.0
+
+    def best_label(self, start: str, message: int = 0) -> str:
+        """The best of all labels that start so; "" where there is none."""
+        fitting = [name for name in self.labels if name.startswith(start)]
+        return max(fitting, key=lambda name: float(self.values[message, self.labels[name]]), default="")
 
     def best_of(self, start: str, message: int = 0) -> float:
         """The best score of all labels that start so, 0 where there is none."""

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     dense_weight: float = Field(1.0, ge=0, le=10, description="Weight of the dense ranking in reciprocal rank fusion.")
     keyword_weight: float = Field(2.0, ge=0, le=10, description="Weight of the BM25 ranking in reciprocal rank fusion.")
 
+    session_key: SecretStr | None = Field(
+        None, description="Signs the sessions of several servers alike; default: a key of this home's own."
+    )
+    demo: bool = Field(False, description="Make demo accounts whose password everybody can read; loopback only.")
     arm_switch: bool = Field(False, description="Show the choice of arm on the chat page; for staff.")
     host: str = Field("127.0.0.1", description="Address that `shopbot serve` listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port that `shopbot serve` listens on.")

@@ -6,7 +6,8 @@ policies/questions.yaml section id -> questions that customers ask about it
 size_guides/*.md        as policies; optional
 voice.md                how the shop sounds
 promotions.yaml         dated offers
-routes.yaml             example messages by route
+routes.yaml             example messages by route, of orders by what is wanted
+order_rules.yaml        where the policies say the figures that decisions about orders follow
 fields.yaml             how customers ask for each field of a record, and for what no record says; optional
 phrases.yaml            the assistant's fixed phrases, with {placeholders}
 courtesies.yaml         sentences that claim nothing, which a tuned model may use; optional
@@ -22,16 +23,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from shopbot.errors import ConfigError, InputError
 from shopbot.money import currency_precision
 from shopbot.types import Frozen, PolicySection, Promotion
 
-Route = Literal["product", "policy", "order", "other"]
+RouteLabel = Annotated[str, StringConstraints(pattern=r"^(product|policy|promotion|handoff|other|order(\.[a-z]+)?)$")]
+"""Who handles a message; of orders also what is wanted of them: order.status, order.cancel ..."""
 Parsed = TypeVar("Parsed")
 
 FRONT_MATTER = re.compile(r"\A---\n(.*?)^---\n", re.DOTALL | re.MULTILINE)
@@ -140,7 +142,7 @@ class Shop(Frozen):
     documents: tuple[PolicyDocument, ...]
     policies: tuple[PolicySection, ...]
     promotions: tuple[Promotion, ...]
-    routes: dict[Route, tuple[str, ...]]
+    routes: dict[RouteLabel, tuple[str, ...]]
     questions: Questions = Questions()
     phrases: dict[str, str]
     courtesies: tuple[str, ...] = ()
@@ -163,6 +165,10 @@ class Shop(Frozen):
         return self.folder / "orders.jsonl"
 
     @property
+    def order_rules(self) -> Path:
+        return self.folder / "order_rules.yaml"
+
+    @property
     def pictures(self) -> Path:
         return self.folder / "pictures"
 
@@ -179,7 +185,7 @@ def load_shop(folder: Path) -> Shop:
         documents=documents,
         policies=_with_questions(folder / "policies" / "questions.yaml", sections),
         promotions=_read_promotions(folder / "promotions.yaml"),
-        routes=_parse(folder / "routes.yaml", TypeAdapter(dict[Route, tuple[str, ...]]), optional=True, empty={}),
+        routes=_parse(folder / "routes.yaml", TypeAdapter(dict[RouteLabel, tuple[str, ...]]), optional=True, empty={}),
         questions=_parse(folder / "fields.yaml", TypeAdapter(Questions), optional=True, empty={}),
         phrases=_parse(folder / "phrases.yaml", TypeAdapter(dict[str, str]), optional=True, empty={}),
         courtesies=_parse(folder / "courtesies.yaml", TypeAdapter(tuple[str, ...]), optional=True),

@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration, so that an up-to-date database opens without alembic; a test compares the two."""
 
 ACTIVE = "active"
@@ -135,6 +135,36 @@ orders = Table(
     Column("status", Text, nullable=False),
     Column("payload", Json, nullable=False),
     Index(None, "customer_id"),
+)
+
+# Who may sign in: customers, and staff by their role. The password is kept as its bcrypt hash.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("email", String(320), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", String(72), nullable=False),
+    Column("customer_id", String(64), ForeignKey("customers.id")),
+    Column("created_at", UtcDateTime, nullable=False),
+    _one_of("role", "customer", "associate", "merchandiser", "agent"),
+)
+
+# What customers had changed, once each: the id is that of the proposal they said yes to.
+order_changes = Table(
+    "order_changes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("order_id", String(64), ForeignKey("orders.id"), nullable=False),
+    Column("customer_id", String(64), ForeignKey("customers.id"), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("section", Text, nullable=False),
+    Column("details", Json, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    _one_of("action", "cancel", "return", "exchange", "address"),
+    Index(None, "order_id"),
 )
 
 conversations = Table(

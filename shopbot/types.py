@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 AttributeValue = str | int | float | bool | list[str | int | float]
-RecordKind = Literal["product", "policy"]
+RecordKind = Literal["product", "policy", "order", "promotion"]
 
 
 class Frozen(BaseModel):

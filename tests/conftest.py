@@ -165,7 +165,10 @@ def assistant(_cairn: Services, embedder: Embedder) -> Iterator[MakeAssistant]:
     other options go to the home's settings and to `served`.
     """
     from app.chat import ChatService
-    from app.wiring import Services, Store, open_store
+    from app.checkpoints import open_checkpointer
+    from app.wiring import Services, Store, accounts_of, open_store
+    from graph.build import build_graph
+    from shopbot.orders import Orders
     from tests.fakes import ScriptedChatModel, served
 
     made: list[Services] = []
@@ -183,10 +186,12 @@ def assistant(_cairn: Services, embedder: Embedder) -> Iterator[MakeAssistant]:
             _cairn.deps,
             catalog=store.catalog,
             facts=store.facts,
+            orders=Orders(store.database),
             models={"base": served(model, **options)},
             question_max_chars=store.settings.question_max_chars,
         )
-        services = Services(store, deps, _cairn.graph, ChatService(store.database, _cairn.graph, deps))
+        chat = ChatService(store.database, build_graph(open_checkpointer(store.settings)), deps)
+        services = Services(store, deps, _cairn.graph, chat, accounts_of(store.settings, store.database))
         made.append(services)
         return Assistant(services, model)
 

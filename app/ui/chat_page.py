@@ -8,6 +8,7 @@ from app.health import health_of
 from app.ui import answer_view, record_view, render
 from app.ui.header import header
 from app.ui.records import Records, records_of
+from app.ui.signed_in import session_of
 from app.wiring import Services
 from shopbot.errors import InputError, RecordNotFound
 
@@ -43,7 +44,7 @@ def _history(services: Services) -> list[Exchange]:
     if conversation_id is None:
         return []
     try:
-        return services.chat.history(conversation_id)
+        return services.chat.history(conversation_id, session_of(services))
     except RecordNotFound:
         del st.query_params[CONVERSATION]
         _note("I can't find that conversation any more, so here is a fresh start.")
@@ -137,9 +138,9 @@ def _ask(services: Services, question: str) -> None:
 
 
 def _start(services: Services, question: str) -> str:
-    arm = st.session_state.get(ARM)
+    arm, session = st.session_state.get(ARM), session_of(services)
     try:
-        _, conversation_id = services.chat.start(question, st.query_params.get(CONVERSATION), arm)
+        _, conversation_id = services.chat.start(question, st.query_params.get(CONVERSATION), arm, session)
     except RecordNotFound:  # removed meanwhile: the question is worth a new one
-        _, conversation_id = services.chat.start(question, arm=arm)
+        _, conversation_id = services.chat.start(question, arm=arm, session=session)
     return conversation_id

@@ -1,9 +1,14 @@
 """What stands above every page: the shop, and that an AI is talking."""
 
+from html import escape
+from urllib.parse import quote, urlencode
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.signin import SIGN_IN, SIGN_OUT
 from app.ui import render
+from app.ui.signed_in import session_of
 from app.wiring import Services
 
 
@@ -17,4 +22,15 @@ def header(services: Services) -> DeltaGenerator:
     name = bar.container(key="name", gap=None)
     name.title(render.plain(shop.config.name), anchor=False)
     name.caption(f"AI assistant · helps in {render.plain(render.language_names(shop.config))}")
+    _who(bar, services)
     return bar
+
+
+def _who(bar: DeltaGenerator, services: Services) -> None:
+    """Who has signed in, and the way in or out; the conversation goes along."""
+    session = session_of(services)
+    back = f"/?{urlencode(st.query_params.to_dict())}" if st.query_params else "/"
+    href = f"{SIGN_OUT}?next=/" if session else f"{SIGN_IN}?next={quote(back)}"
+    label = "Sign out" if session else "Sign in"
+    who = f'<span class="who">{escape(session.name)}</span> ' if session else ""
+    bar.html(f'{who}<a class="sign" href="{escape(href, quote=True)}" target="_self">{label}</a>')

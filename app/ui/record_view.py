@@ -1,6 +1,7 @@
 """Records on the page: product cards, and the source behind a citation in a dialog of its own."""
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 from streamlit.navigation.page import Page
@@ -9,8 +10,11 @@ from app.chat import Exchange
 from app.pictures import picture_of
 from app.ui import render
 from app.ui.records import Records, citations_of
+from app.ui.signed_in import session_of
 from app.wiring import Services
 from graph.turn import Citation
+from shopbot.errors import OrderNotFound
+from shopbot.order_statements import order_source
 from shopbot.shop import ShopConfig
 from shopbot.types import Product, ProductFacts
 
@@ -19,6 +23,7 @@ ICONS = {
     "fact": ":material/sell:",
     "policy": ":material/description:",
     "order": ":material/local_shipping:",
+    "promotion": ":material/percent:",
 }
 
 
@@ -45,10 +50,34 @@ def open_source(services: Services, exchanges: Sequence[Exchange], records: Reco
 def _source(services: Services, citation: Citation, records: Records, product_page: Page) -> None:
     if citation.kind == "policy" and citation.id in records.policies:
         _policy(services, records, citation.id)
+    elif citation.kind == "order":
+        _order(services, citation.id)
+    elif citation.kind == "promotion":
+        _promotion(services, citation.id)
     elif citation.id in records.products:
         _product(services, citation, records, product_page)
     else:
         st.markdown("This record has changed since the answer was written and can't be shown any more.")
+
+
+def _order(services: Services, order_id: str) -> None:
+    """The order as it is now, for the customer whose it is."""
+    session = session_of(services)
+    try:
+        order = services.deps.orders.find(order_id, (session.customer_id if session else None) or "")
+    except OrderNotFound:
+        st.markdown("Sign in to see this order.")
+        return
+    config = services.store.shop.config
+    source = order_source(1, order, config.locale, ZoneInfo(config.timezone))
+    st.markdown("\n".join(f"- {render.plain(statement.text)}" for statement in source.statements))
+
+
+def _promotion(services: Services, promotion_id: str) -> None:
+    found = [item for item in services.store.shop.promotions if item.id == promotion_id and item.approved]
+    for promotion in found:
+        st.text(promotion.text)
+        st.caption(render.plain(promotion.conditions or ""))
 
 
 def _policy(services: Services, records: Records, section_id: str) -> None:

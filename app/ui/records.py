@@ -1,7 +1,7 @@
 """The records behind a conversation as they are now, read once for a whole page."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.chat import Exchange
 from app.wiring import Services
@@ -16,6 +16,8 @@ class Records:
     products: Mapping[str, Product]
     policies: Mapping[str, PolicySection]
     facts: Mapping[str, ProductFacts]
+    offers: Mapping[str, str] = field(default_factory=dict)
+    """Titles of promotions."""
 
     def title(self, citation: Citation) -> str:
         """Name what a citation stands for; its id where the record has left the catalog."""
@@ -24,7 +26,7 @@ class Records:
         if citation.kind in ("product", "fact") and citation.id in self.products:
             title = self.products[citation.id].title
             return f"{title}, price and stock" if citation.kind == "fact" else title
-        return citation.id
+        return f"Order {citation.id}" if citation.kind == "order" else self.offers.get(citation.id, citation.id)
 
 
 def records_of(services: Services, exchanges: Iterable[Exchange]) -> Records:
@@ -32,7 +34,8 @@ def records_of(services: Services, exchanges: Iterable[Exchange]) -> Records:
     version = services.store.catalog.active()
     cited = [c.id for exchange in exchanges for c in citations_of(exchange) if c.kind in ("product", "fact")]
     facts = services.store.facts.read(list(dict.fromkeys(cited))) if cited else {}
-    return Records(version.products, version.policies, facts)
+    offers = {promotion.id: promotion.title for promotion in services.store.shop.promotions}
+    return Records(version.products, version.policies, facts, offers)
 
 
 def citations_of(exchange: Exchange) -> list[Citation]:

@@ -1,0 +1,37 @@
+"""Where conversations wait for an answer: LangGraph's checkpoints, in SQLite inside the home or in Postgres."""
+
+import os
+import sqlite3
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from shopbot.database import database_url
+from shopbot.errors import ConfigError
+from shopbot.settings import Settings
+
+# Only plain data may come out of a checkpoint: nothing that is written into the database becomes code.
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+
+
+def open_checkpointer(settings: Settings) -> BaseCheckpointSaver[Any]:
+    """The checkpointer of this installation, its tables made. Raises ConfigError where the packages are missing."""
+    url = database_url(settings)
+    if url.get_backend_name() == "sqlite":
+        from langgraph.checkpoint.sqlite import SqliteSaver
+
+        connection = sqlite3.connect(settings.home / "checkpoints.sqlite3", check_same_thread=False)
+        saver = SqliteSaver(connection)
+        saver.setup()
+        return saver
+    try:
+        from langgraph.checkpoint.postgres import PostgresSaver
+        from psycopg.rows import dict_row
+        from psycopg_pool import ConnectionPool
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"database_url: {error}; install shopbot[postgres]") from error
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    pool = ConnectionPool(plain, kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row})
+    postgres = PostgresSaver(pool)  # type: ignore[arg-type]
+    postgres.setup()
+    return postgres

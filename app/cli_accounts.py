@@ -1,0 +1,32 @@
+"""`shopbot accounts`: who may sign in."""
+
+from typing import Annotated
+
+import typer
+
+from shopbot.accounts import ROLES
+
+commands = typer.Typer(no_args_is_help=True, help="Who may sign in: customers and staff.")
+
+
+@commands.command()
+def add(
+    email: str,
+    name: Annotated[str, typer.Option(help="How the person is called.")],
+    role: Annotated[str, typer.Option(help=f"One of: {', '.join(ROLES)}.")] = "customer",
+    customer: Annotated[str | None, typer.Option(help="The customer's id; for role 'customer'.")] = None,
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if left out.")
+    ] = "",
+) -> None:
+    """Make an account."""
+    from app.wiring import accounts_of
+    from shopbot.database import open_database
+    from shopbot.errors import InputError
+    from shopbot.settings import load_settings
+
+    if role not in ROLES:
+        raise InputError("role", f"{role!r} is none of {', '.join(ROLES)}")
+    settings = load_settings()
+    account = accounts_of(settings, open_database(settings)).add(email, password, role, name, customer)
+    typer.echo(f"{account.email} can sign in as {account.role}")

@@ -1,0 +1,301 @@
+"""The order desk: what customers are told of their own orders, and what they have changed in them.
+
+Who the customer is comes from the request, which the session has filled in; a question only says which of their own
+orders is meant. Nothing is changed before an explicit yes (`graph.consent`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langgraph.runtime import Runtime
+
+from graph.deps import Turn
+from graph.find import find_policies, is_brief, points_back, things_in
+from graph.pen import Pen
+from graph.routing import NEAR_SECTION_COSINE
+from graph.state import Point, State
+from graph.turn import Message, Sentence
+from shopbot.errors import OrderNotFound
+from shopbot.language import content_stems, words
+from shopbot.money import format_money, to_minor
+from shopbot.order_changes import ORIGINAL, STORE_CREDIT, Action, Change, decide, refund_of
+from shopbot.order_rules import Decision, OrderRules
+from shopbot.order_statements import OVER, order_source, said_items
+from shopbot.orders import Item, Order
+from shopbot.statements import Source, Statement, policy_source
+from shopbot.types import Variant
+
+ORDER = "order."
+# What is said of an order, by what is asked; one line each where several orders are meant.
+_TOLD = {
+    "order.status": ("status", "due", "tracking", "news"),
+    "order.invoice": ("status", "position", "total"),
+    "order.refund": ("status", "return", "news"),
+}
+_TOLD_OTHERWISE = ("status", "news")
+_ACTIONS: dict[str, Action] = {
+    "order.cancel": "cancel", "order.return": "return", "order.exchange": "exchange", "order.address": "address",
+}  # fmt: skip
+_MOST_ORDERS = 5
+_ORDER_NUMBER = re.compile(r"\b[A-Za-z]{0,2}-?(\d{5})\b")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS = re.compile(
+    r"(?P<street>\d+ [^,\n]+(?:, (?:apt|unit|suite|#)[^,\n]*)?), *(?P<city>[^,\n]+),? +(?P<state>[A-Z]{2}) +"
+    r"(?P<zip>\d{5})\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What somebody asks of the order desk: the words, what came before them, and what they are about."""
+
+    question: str
+    history: Sequence[Message]
+    label: str
+
+    @property
+    def action(self) -> Action | None:
+        return _ACTIONS.get(self.label)
+
+
+def look_up_orders(state: State, runtime: Runtime[Turn]) -> State:
+    """Tell the customer about their orders, or propose the change that they ask for."""
+    turn, request = runtime.context, state["request"]
+    pen = Pen(state["account"], runtime.stream_writer)
+    asking = Asking(state["question"], request.messages[:-1], state["utterance"].meant.best_label(ORDER))
+    if request.customer_id is None:
+        return _for_guest(asking, state, pen, turn)
+    own = turn.deps.orders.of(request.customer_id)
+    meant, unknown = orders_meant(asking, own)
+    for number in unknown:
+        pen.show(Sentence(text=turn.phrase("no_such_order", order=number), author="shop"))
+    if not own or (unknown and not meant):
+        if not own:
+            pen.show(Sentence(text=turn.phrase("no_orders"), author="shop"))
+        return {"account": state["account"]}
+    if asking.action and turn.rules:
+        asks = _Proposing(asking, asking.action, turn.rules, state, pen, turn)
+        return asks.answer(meant or own, is_named=bool(meant))
+    if asking.action:
+        pen.show(Sentence(text=turn.phrase("human"), author="shop"))
+    return _told(asking, meant or _of_interest(own, asking.label), state, turn)
+
+
+def orders_meant(asking: Asking, own: Sequence[Order]) -> tuple[list[Order], list[str]]:
+    """The customer's orders that a question names, by number or by their items, and numbers that are none of theirs.
+
+    A brief question, or one that points back, goes on with the order that was last talked about.
+    """
+    by_id = {order.id: order for order in own}
+    numbers = numbers_in(asking.question)
+    if numbers:
+        return [by_id[n] for n in numbers if n in by_id], [n for n in numbers if n not in by_id]
+    said = set(things_in(asking.question))
+    scored = [(max((len(said & set(content_stems(i.title))) for i in order.items), default=0), order) for order in own]
+    best = max((score for score, _ in scored), default=0)
+    if best:
+        return [order for score, order in scored if score == best], []
+    if is_brief(asking.question) or points_back(asking.question):
+        earlier = [n for message in asking.history for n in numbers_in(message.content) if n in by_id]
+        return [by_id[n] for n in earlier[-1:]], []
+    return [], []
+
+
+def numbers_in(text: str) -> list[str]:
+    """Order numbers as the shop writes them: "order 48213" -> "A-48213"."""
+    return list(dict.fromkeys(f"A-{digits}" for digits in _ORDER_NUMBER.findall(text)))
+
+
+def _of_interest(own: Sequence[Order], label: str) -> list[Order]:
+    """The orders that a question without a number is about: those that something is still happening to, or the last."""
+    if label == "order.refund":
+        return [order for order in own if order.returned][:_MOST_ORDERS] or list(own[:1])
+    under_way = [order for order in own if order.status not in OVER]
+    return under_way[:_MOST_ORDERS] or list(own[:1])
+
+
+def _told(asking: Asking, orders: Sequence[Order], state: State, turn: Turn) -> State:
+    fields = _TOLD.get(asking.label, _TOLD_OTHERWISE)
+    fields = fields if len(orders) == 1 else fields[:1]
+    sources = [_source(number, order, turn) for number, order in enumerate(orders[:_MOST_ORDERS], start=1)]
+    points = [Point(source, statement) for source in sources for statement in source.of(*fields)]
+    return {"account": state["account"], "points": points, "as_list": len(orders) > 1}
+
+
+def _source(number: int, order: Order, turn: Turn) -> Source:
+    return order_source(number, order, turn.deps.shop.config.locale, turn.zone)
+
+
+def _for_guest(asking: Asking, state: State, pen: Pen, turn: Turn) -> State:
+    """Who knows an order's number and its e-mail is told how it stands; everybody else is asked to sign in."""
+    told = " ".join([*(m.content for m in asking.history if m.role == "user"), asking.question])
+    numbers, emails = numbers_in(told), _EMAIL.findall(told)
+    if numbers and emails:
+        try:
+            order = turn.deps.orders.of_guest(numbers[-1], emails[-1])
+        except OrderNotFound:
+            pen.show(Sentence(text=turn.phrase("no_guest_order", order=numbers[-1]), author="shop"))
+            return {"account": state["account"]}
+        if asking.action:
+            pen.show(Sentence(text=turn.phrase("sign_in_to_change"), author="shop"))
+        return _told(asking, [order], state, turn)
+    pen.show(Sentence(text=turn.phrase("sign_in"), author="shop"))
+    if not state["sections"] or (state["sections"][0].cosine or 0.0) < NEAR_SECTION_COSINE:
+        return {"account": state["account"]}
+    findings = find_policies(state["question"], state["sections"], state["utterance"].vector, turn)
+    return {"account": state["account"], "points": findings.points, "as_list": True}
+
+
+# ------------------------------------------------------------ changes
+
+
+@dataclass(frozen=True)
+class _Proposing:
+    """Says what would be done and asks for a yes; or why it can't be, by which rule; or asks which one is meant."""
+
+    asking: Asking
+    action: Action
+    rules: OrderRules
+    state: State
+    pen: Pen
+    turn: Turn
+
+    def answer(self, orders: Sequence[Order], *, is_named: bool) -> State:
+        customer = self.turn.deps.orders.customer(self.state["request"].customer_id or "")
+        tier, now = customer.tier if customer else None, self.turn.deps.clock()
+        possible = [
+            (change, order, decide(change, order, tier, self.rules, now))
+            for order in orders
+            for change in self._changes(order)
+        ]
+        allowed = [found for found in possible if found[2].allowed]
+        chosen = allowed or (possible if is_named else possible[:1])
+        if len(chosen) > 1:
+            return self._ask_which([(change, order) for change, order, _ in chosen])
+        change, order, decision = chosen[0]
+        if not decision.allowed:
+            return self._refuse(change, order, decision)
+        completed = self._completed(change, order)
+        if isinstance(completed, str) or not self.turn.keeps_conversation:
+            text = completed if isinstance(completed, str) else self.turn.phrase("only_in_chat")
+            self.pen.show(Sentence(text=text, author="shop"))
+            return {"account": self.state["account"]}
+        return self._propose(completed, order, decision)
+
+    def _changes(self, order: Order) -> list[Change]:
+        """The changes to an order that may be meant: of the order as a whole, or of one of its items."""
+        if self.action in ("cancel", "address"):
+            return [Change.new(self.action, order.id)]
+        said = set(things_in(self.asking.question))
+        named = [item for item in order.items if said & set(content_stems(item.title))]
+        by_credit = self.action == "return" and re.search("store credit", self.asking.question, re.IGNORECASE)
+        method = STORE_CREDIT if by_credit else ORIGINAL
+        return [Change.new(self.action, order.id, sku=item.sku, refund_method=method) for item in named or order.items]
+
+    def _ask_which(self, chosen: Sequence[tuple[Change, Order]]) -> State:
+        self.pen.show(Sentence(text=self.turn.phrase("which_order"), author="shop"))
+        points = []
+        for number, (change, order) in enumerate(chosen[:_MOST_ORDERS], start=1):
+            what = said_items([change.item_of(order)] if change.sku else order.items)
+            statement = Statement(f"Order {order.id}: {what}.", "items")
+            points.append(Point(_source(number, order, self.turn), statement))
+        return {"account": self.state["account"], "points": points, "as_list": True}
+
+    def _refuse(self, change: Change, order: Order, decision: Decision) -> State:
+        text = self.turn.phrase("refused", what=_what(change, order), reason=decision.reason)
+        self._show(order, text)
+        self._show_rule(decision)
+        self.pen.show(Sentence(text=self.turn.phrase("colleague"), author="shop"))
+        return {"account": self.state["account"]}
+
+    def _completed(self, change: Change, order: Order) -> Change | str:
+        """The change with what it still needs from the question, or what to ask for."""
+        turn = self.turn
+        if change.action == "address":
+            found = _ADDRESS.search(self.asking.question)
+            address = {key: " ".join(value.split()) for key, value in found.groupdict().items()} if found else {}
+            if not address:
+                return turn.phrase("which_address", order=order.id)
+            return change.model_copy(update={"address": {**address, "state": address["state"].upper()}})
+        if change.action == "exchange":
+            item = change.item_of(order)
+            wanted = wanted_variant(item, self.asking.question, turn)
+            if wanted is None:
+                return turn.phrase("which_variant", item=item.title)
+            facts = turn.deps.facts.read([item.product_id]).get(item.product_id)
+            if not facts or not facts.stock_of(wanted.sku):
+                return turn.phrase("variant_gone", item=item.title, variant=_said_variant(wanted))
+            return change.model_copy(update={"new_sku": wanted.sku})
+        return change
+
+    def _propose(self, change: Change, order: Order, decision: Decision) -> State:
+        for text in self._listed(change, order, decision):
+            self._show(order, text)
+        self._show_rule(decision)
+        self.pen.show(Sentence(text=self.turn.phrase("shall_i"), author="shop", block=True))
+        return {"account": self.state["account"], "change": change.model_dump(mode="json")}
+
+    def _listed(self, change: Change, order: Order, decision: Decision) -> list[str]:
+        """What would be done, sentence by sentence."""
+        currency, locale = order.currency, self.turn.deps.shop.config.locale
+        fee = format_money(decision.fee_minor, currency, locale) if decision.fee_minor else ""
+        if change.action == "cancel":
+            total = format_money(to_minor(order.total or 0, currency), currency, locale)
+            what = f"I can cancel order {order.id} ({said_items(order.items)})"
+            return [f"{what}, and {total} goes back to your original payment method."]
+        if change.action == "address":
+            to = change.address or {}
+            return [f"I can send order {order.id} to {to['street']}, {to['city']}, {to['state']} {to['zip']}."]
+        item = change.item_of(order)
+        if change.action == "exchange":
+            product = self.turn.version.products[item.product_id]
+            wanted = next(variant for variant in product.variants if variant.sku == change.new_sku)
+            days = self.rules.exchange_hand_over_days
+            return [
+                f"I can exchange the {item.title} of order {order.id} for {_said_variant(wanted)}.",
+                f"It costs {fee or 'nothing'}, and the parcel has to be with the carrier within {days} days.",
+            ]
+        label = f"the label costs {fee}, taken off the refund" if fee else "the label is free"
+        refund = to_minor(refund_of(order, item, decision.fee_minor), currency)
+        return [
+            f"I can start a return of the {item.title} of order {order.id}: {label}.",
+            f"After our check {format_money(refund, currency, locale)} goes to your {change.refund_method}.",
+            f"The parcel has to be with the carrier within {self.rules.return_hand_over_days} days.",
+        ]
+
+    def _show(self, order: Order, text: str) -> None:
+        self.pen.show_statement(Point(_source(1, order, self.turn), Statement(text, "decision")))
+
+    def _show_rule(self, decision: Decision) -> None:
+        rule = policy_source(2, self.turn.version.policies[decision.section])
+        self.pen.show_statement(Point(rule, Statement(f"That follows our policy “{rule.title}”.", "text")))
+
+
+def _what(change: Change, order: Order) -> str:
+    """ "cancel order A-48213", "return the Everest Down Jacket of order A-48213" """
+    if change.action == "cancel":
+        return f"cancel order {order.id}"
+    if change.action == "address":
+        return f"change the address of order {order.id}"
+    return f"{change.action} the {change.item_of(order).title} of order {order.id}"
+
+
+def wanted_variant(item: Item, question: str, turn: Turn) -> Variant | None:
+    """The other size or colour of an item that a question names; what it does not name stays as it is."""
+    product = turn.version.products.get(item.product_id)
+    now = next((v for v in product.variants if v.sku == item.sku), None) if product else None
+    if product is None or now is None:
+        return None
+    said = {word.lower() for word in re.findall(r"[\w/.]+", question)}
+    sizes = [v.size for v in product.variants if v.size != now.size and v.size and v.size.lower() in said]
+    colors = [v.color for v in product.variants if v.color != now.color and v.color and set(words(v.color)) <= said]
+    if not sizes and not colors:
+        return None
+    size, color = sizes[-1] if sizes else now.size, colors[-1] if colors else now.color
+    return next((v for v in product.variants if (v.size, v.color) == (size, color)), None)
+
+
+def _said_variant(variant: Variant) -> str:
+    return " in ".join(part for part in (variant.size, variant.color) if part)
