@@ -37,12 +37,18 @@ _TOLD_OTHERWISE = ("status", "news")
 _ACTIONS: dict[str, Action] = {
     "order.cancel": "cancel", "order.return": "return", "order.exchange": "exchange", "order.address": "address",
 }  # fmt: skip
+_WORDS = {
+    "order.cancel": re.compile(r"\bcancel", re.IGNORECASE),
+    "order.return": re.compile(r"\breturn\b|\bsend\b.*\bback\b", re.IGNORECASE),
+    "order.exchange": re.compile(r"\b(?:exchange|swap)\b", re.IGNORECASE),
+    "order.address": re.compile(r"\baddress\b", re.IGNORECASE),
+}
 _MOST_ORDERS = 5
 _ORDER_NUMBER = re.compile(r"\b[A-Za-z]{0,2}-?(\d{5})\b")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(
-    r"(?P<street>\d+ [^,\n]+(?:, (?:apt|unit|suite|#)[^,\n]*)?), *(?P<city>[^,\n]+),? +(?P<state>[A-Z]{2}) +"
-    r"(?P<zip>\d{5})\b",
+    r"(?<![\w-])(?P<street>\d+ (?!to\b)[^,\n]+(?:, (?:apt|unit|suite|#)[^,\n]*)?), *(?P<city>[^,\n]+),? +"
+    r"(?P<state>[A-Z]{2}) +(?P<zip>\d{5})\b",
     re.IGNORECASE,
 )
 
@@ -64,7 +70,8 @@ def look_up_orders(state: State, runtime: Runtime[Turn]) -> State:
     """Tell the customer about their orders, or propose the change that they ask for."""
     turn, request = runtime.context, state["request"]
     pen = Pen(state["account"], runtime.stream_writer)
-    asking = Asking(state["question"], request.messages[:-1], state["utterance"].meant.best_label(ORDER))
+    label = wanted(state["question"], state["utterance"].meant.best_label(ORDER))
+    asking = Asking(state["question"], request.messages[:-1], label)
     if request.customer_id is None:
         return _for_guest(asking, state, pen, turn)
     own = turn.deps.orders.of(request.customer_id)
@@ -81,6 +88,14 @@ def look_up_orders(state: State, runtime: Runtime[Turn]) -> State:
     if asking.action:
         pen.show(Sentence(text=turn.phrase("human"), author="shop"))
     return _told(asking, meant or _of_interest(own, asking.label), state, turn)
+
+
+def wanted(question: str, label: str) -> str:
+    """What is to be done, by the word for it where the question has exactly one, else by the classifier's label."""
+    if label not in _ACTIONS:
+        return label
+    said = [action for action, word in _WORDS.items() if word.search(question)]
+    return said[0] if len(said) == 1 else label
 
 
 def orders_meant(asking: Asking, own: Sequence[Order]) -> tuple[list[Order], list[str]]:
@@ -104,8 +119,20 @@ def orders_meant(asking: Asking, own: Sequence[Order]) -> tuple[list[Order], lis
 
 
 def numbers_in(text: str) -> list[str]:
-    """Order numbers as the shop writes them: "order 48213" -> "A-48213"."""
-    return list(dict.fromkeys(f"A-{digits}" for digits in _ORDER_NUMBER.findall(text)))
+    """Order numbers as the shop writes them: "order 48213" -> "A-48213"; not the zip code of an address."""
+    without = _ADDRESS.sub(" ", text)
+    return list(dict.fromkeys(f"A-{digits}" for digits in _ORDER_NUMBER.findall(without)))
+
+
+def number_and_email(question: str, history: Sequence[Message]) -> tuple[str, str] | None:
+    """The order number and the e-mail that somebody has told last, in this message or before."""
+    told = " ".join([*(message.content for message in history if message.role == "user"), question])
+    numbers, emails = numbers_in(told), _EMAIL.findall(told)
+    return (numbers[-1], emails[-1]) if numbers and emails else None
+
+
+def gives_email(question: str) -> bool:
+    return _EMAIL.search(question) is not None
 
 
 def _of_interest(own: Sequence[Order], label: str) -> list[Order]:
@@ -130,13 +157,12 @@ def _source(number: int, order: Order, turn: Turn) -> Source:
 
 def _for_guest(asking: Asking, state: State, pen: Pen, turn: Turn) -> State:
     """Who knows an order's number and its e-mail is told how it stands; everybody else is asked to sign in."""
-    told = " ".join([*(m.content for m in asking.history if m.role == "user"), asking.question])
-    numbers, emails = numbers_in(told), _EMAIL.findall(told)
-    if numbers and emails:
+    if identified := number_and_email(asking.question, asking.history):
+        number, email = identified
         try:
-            order = turn.deps.orders.of_guest(numbers[-1], emails[-1])
+            order = turn.deps.orders.of_guest(number, email)
         except OrderNotFound:
-            pen.show(Sentence(text=turn.phrase("no_guest_order", order=numbers[-1]), author="shop"))
+            pen.show(Sentence(text=turn.phrase("no_guest_order", order=number), author="shop"))
             return {"account": state["account"]}
         if asking.action:
             pen.show(Sentence(text=turn.phrase("sign_in_to_change"), author="shop"))

@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 
 from graph.asks import says_nothing
 from graph.deps import Turn
+from graph.desk import gives_email, number_and_email
 from graph.find import (
     Findings,
     asks_of_nothing,
@@ -77,8 +78,10 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
-    is_product = (focus and says_nothing(utterance.text)) or (points_back(question) and asks_of_nothing(question))
-    best = Route.PRODUCT if is_product else scores.best
+    goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
+    is_product = goes_on or (focus and says_nothing(utterance.text))
+    is_order = state["request"].customer_id is None and gives_email(question) and number_and_email(question, history)
+    best = Route.ORDER if is_order else Route.PRODUCT if is_product else scores.best
     return {
         "route": best,
         "route_scores": scores.scores,
@@ -130,7 +133,8 @@ def _is_written_by_model(lead: list[Lead], state: State, turn: Turn) -> bool:
 
 def small_talk(state: State, runtime: Runtime[Turn]) -> State:
     """Greet, thank, say what it is; everything else that is not the shop's business is declined."""
-    kind = next((name for name, pattern in _CHATTER.items() if pattern.search(state["question"])), "other")
+    said = (name for name, pattern in _CHATTER.items() if pattern.search(state["question"]))
+    kind = "human" if state["route"] == Route.HANDOFF else next(said, "other")
     Pen(state["account"], runtime.stream_writer).show(Sentence(text=runtime.context.phrase(kind), author="shop"))
     return {"account": state["account"], "refused": kind == "other"}
 

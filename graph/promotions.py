@@ -1,6 +1,7 @@
 """Seasonal promotions: dated material that begins and ends by itself, and of which only the approved is offered."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from datetime import date
 from itertools import count
 
@@ -11,7 +12,7 @@ from graph.find import things_in
 from graph.pen import Pen
 from graph.state import Point, State
 from graph.turn import Sentence
-from shopbot.language import content_stems, words
+from shopbot.language import content_stems
 from shopbot.statements import Source, Statement
 from shopbot.types import Promotion
 
@@ -21,22 +22,22 @@ def look_up_promotions(state: State, runtime: Runtime[Turn]) -> State:
     turn, pen = runtime.context, Pen(state["account"], runtime.stream_writer)
     promotions = [item for item in turn.deps.shop.promotions if item.approved]
     today = turn.deps.clock().astimezone(turn.zone).date()
-    for item in with_code(state["question"], promotions):
-        if not is_running(item, today):
-            pen.show(Sentence(text=turn.phrase("code_not_valid", code=item.code), author="shop"))
     running = [item for item in promotions if is_running(item, today)]
-    chosen = named_in(state["question"], running)
-    if not chosen and asks_for_a_kind(state["question"], turn):
-        pen.show(Sentence(text=turn.phrase("no_offer_for_that"), author="shop"))
-    chosen = chosen or running
-    if not chosen:
+    by_code = with_code(state["question"], promotions)
+    chosen = [item for item in by_code if item in running] or in_category(state["question"], running)
+    for item in by_code:
+        if item not in running:
+            pen.show(Sentence(text=turn.phrase("code_not_valid", code=item.code), author="shop"))
+    if not running:
         pen.show(Sentence(text=turn.phrase("no_offers"), author="shop"))
+    elif not chosen and not by_code and asks_for_a_kind(state["question"], turn):
+        pen.show(Sentence(text=turn.phrase("no_offer_for_that"), author="shop"))
     points = [
         Point(source, statement)
-        for source in map(promotion_source, count(1), chosen)
+        for source in map(promotion_source, count(1), chosen or running)
         for statement in source.statements
     ]
-    return {"account": state["account"], "points": points, "as_list": len(chosen) > 1}
+    return {"account": state["account"], "points": points, "as_list": len(chosen or running) > 1}
 
 
 def is_running(promotion: Promotion, today: date) -> bool:
@@ -46,15 +47,14 @@ def is_running(promotion: Promotion, today: date) -> bool:
 
 def with_code(question: str, promotions: Iterable[Promotion]) -> list[Promotion]:
     """Promotions whose code stands in the question."""
-    said = set(words(question))
-    return [item for item in promotions if item.code and item.code.lower() in said]
+    said = {word.upper() for word in re.findall(r"\w+", question)}
+    return [item for item in promotions if item.code and item.code.upper() in said]
 
 
-def named_in(question: str, promotions: Sequence[Promotion]) -> list[Promotion]:
-    """Promotions that the question names: by code, by category, or by a word of the title."""
+def in_category(question: str, promotions: Iterable[Promotion]) -> list[Promotion]:
+    """Promotions of a kind of product that the question names."""
     said = set(things_in(question))
-    by_category = [p for p in promotions if said & set(content_stems(" ".join(p.categories)))]
-    return with_code(question, promotions) or by_category
+    return [item for item in promotions if said & set(content_stems(" ".join(item.categories)))]
 
 
 def asks_for_a_kind(question: str, turn: Turn) -> bool:
