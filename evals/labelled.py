@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.metrics import interval
+from graph.build import read_messages
+from graph.deps import Deps
+from graph.desk import ORDER, wanted
+from graph.routing import Route
+from graph.turn import Message
 from shopbot.errors import FeedError, InputError, RowError
 from shopbot.intents import Scores
 
@@ -66,7 +71,7 @@ def read_labelled(path: Path) -> list[Labelled]:
     return [Labelled(row["utterance"].strip(), row["intent"].strip()) for _, row in rows]
 
 
-def read_messages(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """Read messages, one a line, empty lines left out. Raises InputError for a file that is no text or has none."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -75,6 +80,44 @@ def read_messages(path: Path) -> list[str]:
     if not (messages := [line for line in lines if line.strip()]):
         raise InputError("outside", f"{path}: has no messages")
     return messages
+
+
+def routed(deps: Deps, rows: Sequence[Labelled], progress: Callable[[str, int, int], None]) -> Predicted:
+    """What the workflow makes of the messages: the route, of orders with what is wanted of them."""
+    found = []
+    for number, row in enumerate(rows, start=1):
+        state = read_messages(deps, (Message(role="user", content=row.utterance),))
+        is_order = state["route"] == Route.ORDER and "utterance" in state
+        label = wanted(row.utterance, state["utterance"].meant.best_label(ORDER)) if is_order else state["route"].value
+        found.append((label, max(state["route_scores"].values(), default=0.0)))
+        progress("messages", number, len(rows))
+    return Predicted(tuple(label for label, _ in found), np.asarray([score for _, score in found], np.float32))
+
+
+def route_report(rows: Sequence[Labelled], predicted: Predicted) -> str:
+    """The routes alone, and what is kept out: of what is not the shop's business, and of what is."""
+    right = [_route(row.intent) == _route(said) for row, said in zip(rows, predicted.intents, strict=True)]
+    declined = [_route(said) == Route.OTHER for said in predicted.intents]
+    outside = [_route(row.intent) == Route.OTHER for row in rows]
+    lines = [
+        f"| right route | {_share(right)} |",
+        f"| taken for none of the shop's business, of what is none | {_share(_where(declined, outside))} |",
+        f"| the same, of what is | {_share(_where(declined, [not value for value in outside]))} |",
+    ]
+    return "\n".join(lines)
+
+
+def _route(intent: str) -> str:
+    return intent.partition(".")[0]
+
+
+def _where(values: Sequence[bool], chosen: Sequence[bool]) -> list[bool]:
+    return [value for value, is_chosen in zip(values, chosen, strict=True) if is_chosen]
+
+
+def _share(values: Sequence[bool]) -> str:
+    mean, low, high = interval([float(value) for value in values])
+    return f"{mean:.1%} ({low:.1%} to {high:.1%}) of {len(values)}"
 
 
 def report(rows: Sequence[Labelled], predicted: Predicted, outside: npt.NDArray[np.float32] | None = None) -> str:

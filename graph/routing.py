@@ -10,6 +10,11 @@ from shopbot.intents import FIELD, SECTION, UNKNOWN, Scores
 _ORDER_ID = re.compile(
     r"\b(?:order|purchase|parcel|package)\b.*\b[A-Z]{0,3}-?\d{4,}\b|\b[A-Z]{1,3}-\d{4,}\b", re.IGNORECASE
 )
+# What is wanted of an order has eight labels, which share what one would have: the route is scored by the best of them
+# and, to this share, by all together. Of 0 to 1, and bonuses of 0 to .06, these brought most left-out example messages
+# to the right route, each route counting the same: 83 % (82 % by the best labels alone).
+_SHARE_OF_ALL = {"order": 0.5}
+_OTHER_BONUS = 0.03
 # Added to the score of a route for what is certain: a product's name, the form of an order number.
 _NAMED_PRODUCT_BONUS = 0.15
 _ORDER_ID_BONUS = 0.15
@@ -43,10 +48,17 @@ class RouteScores:
 
 def route_scores(question: str, meant: Scores, *, names_product: bool) -> RouteScores:
     """Score all routes for a question; `meant` is what the classifier says of it."""
-    scores = {route: max(meant.best_of(start) for start in (route, *_SPEAKS_FOR.get(route, ()))) for route in Route}
+    scores = {route: _score(route, meant) for route in Route}
+    scores[Route.OTHER] += _OTHER_BONUS
     scores[Route.PRODUCT] += _NAMED_PRODUCT_BONUS * names_product
     scores[Route.ORDER] += _ORDER_ID_BONUS * bool(_ORDER_ID.search(question))
     return RouteScores(scores)
+
+
+def _score(route: Route, meant: Scores) -> float:
+    starts, share = (route.value, *_SPEAKS_FOR.get(route, ())), _SHARE_OF_ALL.get(route.value, 0.0)
+    best, total = max(map(meant.best_of, starts)), sum(map(meant.total_of, starts))
+    return (1 - share) * best + share * total
 
 
 def asks_for_a_field(meant: Scores) -> bool:

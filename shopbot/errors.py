@@ -13,7 +13,9 @@
     ├── NotAvailable           a documented value whose feature does not exist yet
     ├── InputError             a request is malformed (carries the field)
     ├── RecordNotFound         no such product, policy section, conversation or run
-    └── OrderNotFound          no such order for this customer
+    ├── OrderNotFound          no such order for this customer
+    ├── ChangeRefused          a change to an order that the rules do not allow (carries the policy section)
+    └── SignInRefused          wrong e-mail or password, or too many tries
 
 Raised early, caught at the edges only: a UI turn, an API request, a CLI command, a batch line.
 """
@@ -102,8 +104,6 @@ class OrderNotFound(ShopbotError):
 
 
 class ChangeRefused(ShopbotError):
-    """A change to an order that the rules do not allow; `section` is the policy that says so."""
-
     def __init__(self, section: str, reason: str) -> None:
         self.section = section
         self.reason = reason
@@ -111,4 +111,4 @@ class ChangeRefused(ShopbotError):
 
 
 class SignInRefused(ShopbotError):
-    """Wrong e-mail or password, or too many tries; the message does not tell which of the two is wrong."""
+    pass

@@ -65,6 +65,10 @@ class Scores:
         """The cosine of the nearest example of one label, -1 for one that has none."""
         return float(self.cosines[message, self.labels[label]]) if label in self.labels else -1.0
 
+    def total_of(self, start: str, message: int = 0) -> float:
+        """The scores of all labels that start so, together: by linearity that of one label with all examples."""
+        return float(sum(self.values[message, place] for name, place in self.labels.items() if name.startswith(start)))
+
     def best_label(self, start: str, message: int = 0) -> str:
         """The best of all labels that start so; "" where there is none."""
         fitting = [name for name in self.labels if name.startswith(start)]

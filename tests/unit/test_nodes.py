@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from graph.deps import Deps
+from graph.desk import look_up_orders
 from graph.find import find_products
-from graph.nodes import _CHATTER, LATIN_SHARE_FLOOR, ask_to_sign_in, model_share, route, verdict_of
+from graph.nodes import _CHATTER, LATIN_SHARE_FLOOR, model_share, route, verdict_of
 from graph.routing import NEAR_SECTION_COSINE, Route
 from graph.state import Account, State
 from graph.turn import Author, Citation, Message, Sentence, TurnRequest, answer_text
@@ -115,7 +116,7 @@ def test_an_order_needs_a_session_and_near_policies_are_told_all_the_same(nearer
     cosine = None if nearer is None else NEAR_SECTION_COSINE + nearer
     state["sections"] = [Hit(id="returns.refunds", score=1.0, cosine=cosine)]
     runtime = SimpleNamespace(context=TURN, stream_writer=lambda event: None)
-    found = ask_to_sign_in(state, cast(Any, runtime))
+    found = look_up_orders(state, cast(Any, runtime))
     assert [sentence.text for sentence in found["account"].sentences] == [TURN.phrase("sign_in")]
     texts = [point.statement.text for point in found.get("points", [])]
     assert texts == (["A refund arrives within a week."] if is_told else [])

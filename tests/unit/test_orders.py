@@ -57,7 +57,7 @@ def test_an_order_is_found_by_its_own_customer_only(engine: Engine, tmp_path: Pa
     row = {"id": "A-1", "customer_id": "C-1", "placed_at": "2026-11-01T10:00:00Z", "status": "paid", "total": 5}
     seed_orders(engine, people, written(tmp_path / "o", row))
     orders = Orders(engine)
-    assert orders.find("A-1", "C-1").details["total"] == 5
+    assert orders.find("A-1", "C-1").total == 5
     with pytest.raises(OrderNotFound):
         orders.find("A-1", "C-2")
     with pytest.raises(OrderNotFound):
