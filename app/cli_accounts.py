@@ -11,7 +11,7 @@ commands = typer.Typer(no_args_is_help=True, help="Who may sign in: customers an
 
 @commands.command()
 def add(
-    email: str,
+    email: Annotated[str, typer.Argument(help="The address to sign in with.")],
     name: Annotated[str, typer.Option(help="How the person is called.")],
     role: Annotated[str, typer.Option(help=f"One of: {', '.join(ROLES)}.")] = "customer",
     customer: Annotated[str | None, typer.Option(help="The customer's id; for role 'customer'.")] = None,

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -110,27 +110,26 @@ def run_turn(
     Raises InputError or NotAvailable for a request that cannot be served, CatalogEmpty before the first publish.
     """
     check_request(request, deps)
-    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, conversation_id is not None)
+    saver = graph.checkpointer if conversation_id is not None else None
+    keeps = isinstance(saver, BaseCheckpointSaver)
+    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps)
     config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
     begin: State | Command[Any] = start_state(request)
-    if conversation_id is not None:
+    how: dict[str, Any] = {"context": turn, "stream_mode": "custom"}
+    if keeps:
         config["configurable"] = {"thread_id": conversation_id}
+        how["durability"] = "sync"  # a proposal is on disk before the turn that made it is over
         if graph.get_state(config).next == WAITING:
             begin = Command(resume=request.model_dump(mode="json"))
     result: TurnResult | None = None
-    for event in graph.stream(begin, config, context=turn, stream_mode="custom", **_durability(conversation_id)):
+    for event in graph.stream(begin, config, **how):
         listener(event)
         if event["kind"] == "done":
             result = TurnResult.model_validate(event["result"])
     assert result is not None  # every path through the graph ends in `respond`
-    if conversation_id is not None and graph.get_state(config).next != WAITING:
-        cast(BaseCheckpointSaver[str], graph.checkpointer).delete_thread(conversation_id)  # nothing waits in it
+    if isinstance(saver, BaseCheckpointSaver) and graph.get_state(config).next != WAITING:
+        saver.delete_thread(conversation_id or "")  # nothing waits in it
     return result
-
-
-def _durability(conversation_id: str | None) -> dict[str, Any]:
-    """A proposal must be on disk before the customer reads it; without a conversation nothing is kept."""
-    return {} if conversation_id is None else {"durability": "sync"}
 
 
 def read_messages(deps: Deps, messages: tuple[Message, ...]) -> State:

@@ -46,7 +46,7 @@ def confirm(state: State, runtime: Runtime[Turn]) -> Command[Literal["respond", 
     """Wait for the customer's next message; on a clear yes do what was proposed, once."""
     turn, change = runtime.context, Change.model_validate(state["change"])
     request = TurnRequest.model_validate(interrupt({"change": change.id, "action": change.action}))
-    fresh: State = {**start_state(request), "change": None}
+    fresh = start_state(request)
     reply = reply_of(request.question)
     if reply is None or request.customer_id is None:
         return Command(goto="guard", update=fresh)

@@ -93,5 +93,6 @@ class State(TypedDict, total=False):
 
 
 def start_state(request: TurnRequest) -> State:
-    """The state that a turn begins with."""
-    return {"request": request, "account": Account(), "lead": [], "sources": [], "points": [], "as_list": False}
+    """The state that a turn begins with; of the one before, which may have died, nothing is left."""
+    blank: State = {"lead": [], "sources": [], "points": [], "as_list": False, "change": None}
+    return {**blank, "request": request, "account": Account()}

@@ -128,8 +128,8 @@ def shopbot(folder: Path, **settings: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The application as it ships, with the packaged model."""
-    with shopbot(tmp_path_factory.mktemp("server")) as server:
+    """The application as it ships, with the packaged model and the demo's accounts."""
+    with shopbot(tmp_path_factory.mktemp("server"), SHOPBOT_DEMO="true") as server:
         yield server
 
 

@@ -232,3 +232,32 @@ def test_the_page_fits_a_phone(phone: Page, server: Server) -> None:
     )
     assert max(right_edges) <= 390
     take_screenshot(phone, "chat-phone.png")
+
+
+def test_who_signs_in_is_told_of_the_own_orders_and_who_signs_out_leaves_them_behind(
+    page: Page, server: Server
+) -> None:
+    page.goto(server.url)
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail").fill("maya.lindqvist@example.com")
+    page.get_by_label("Password").fill("trail-mix-2026")
+    take_screenshot(page, "sign-in.png")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Maya Lindqvist")).to_be_visible()
+
+    ask(page, "where is my order A-48213?")
+    answer = wait_for_answer(page)
+    expect(answer).to_contain_text("Order A-48213 of November 9 was delivered on November 13")
+    answer.get_by_role("button", name="Order A-48213").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The total is $411.92")
+    page.keyboard.press("Escape")
+    ask(page, "cancel it")
+    expect(wait_for_answer(page, 2)).to_contain_text("I can't cancel order A-48213, because it is delivered already")
+    take_screenshot(page, "order-desk.png")
+
+    address = page.url
+    page.get_by_role("link", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_text("can't find that conversation")).to_be_visible()
+    expect(answers(page)).to_have_count(1)

@@ -77,7 +77,6 @@ BROKEN = {
     "tuned arm": (line("n1", PRICE, arm="tuned"), "n1", "NotAvailable", "arm='tuned' is not available"),
     "unknown arm": (line("n2", PRICE, arm="best"), "n2", "InputError", "unknown arm 'best'"),
     "associate": (line("n3", PRICE, audience="associate"), "n3", "NotAvailable", "audience='associate'"),
-    "customer": (line("n4", PRICE, customer_id="C-1"), "n4", "NotAvailable", "customer_id='C-1'"),
 }
 
 

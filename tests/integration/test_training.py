@@ -132,7 +132,7 @@ def test_a_recipe_with_a_wrong_key_names_it(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_names_those_that_there_are() -> None:
-    with pytest.raises(ConfigError, match="there are: lora"):
+    with pytest.raises(ConfigError, match=r"there are: .*lora"):
         read_recipe("nothing")
 
 

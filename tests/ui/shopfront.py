@@ -10,9 +10,11 @@ from typing import Any, cast
 from app.chat import Event, Exchange, RunState
 from app.wiring import Services
 from graph.turn import Citation, Sentence, Timings, Tokens, TurnResult, answer_text
-from shopbot.errors import CatalogEmpty, InputError, RecordNotFound
+from shopbot.accounts import Session
+from shopbot.errors import CatalogEmpty, InputError, OrderNotFound, RecordNotFound
+from shopbot.orders import Order
 from shopbot.shop import Contact, PolicyDocument, ShopConfig
-from shopbot.types import Fact, PolicySection, Product, ProductFacts, Variant
+from shopbot.types import Fact, PolicySection, Product, ProductFacts, Promotion, Variant
 
 NOW = datetime(2026, 1, 15, 18, 30, tzinfo=UTC)
 
@@ -111,6 +113,16 @@ PRICE_EVENTS = [
 ]
 
 
+ORDER = Order(
+    id="A-10001", customer_id="C-1", placed_at=NOW, status="shipped", total=49.0, currency="EUR", carrier="Kite Post",
+    tracking="KP1",
+)  # fmt: skip
+WEEK = Promotion(
+    id="kite-week", title="Kite Week", text="Kites are 10% off.", starts=NOW.date(), ends=NOW.date(), approved=True
+)
+SIGNED_IN = Session(account_id="1", name="Ada <b>L</b>", email="ada@x.example", role="customer", customer_id="C-1")
+
+
 class FakeChat:
     """Answers every question with `reply`; what is asked while `is_slow` stays running until `finish`."""
 
@@ -119,8 +131,12 @@ class FakeChat:
         self.is_slow = False
         self.conversations: dict[str, list[Exchange]] = {}
         self.asked: list[str] = []
+        self.sessions: list[Session | None] = []
 
-    def start(self, text: str, conversation_id: str | None = None, arm: str | None = None) -> tuple[str, str]:
+    def start(
+        self, text: str, conversation_id: str | None = None, arm: str | None = None, session: Session | None = None
+    ) -> tuple[str, str]:
+        self.sessions.append(session)
         conversation_id = conversation_id or f"conversation-{len(self.conversations)}"
         exchanges = self.conversations.setdefault(conversation_id, [])
         if any(exchange.state == "running" for exchange in exchanges):
@@ -151,7 +167,7 @@ class FakeChat:
     def rate(self, run_id: str, thumb: str, comment: str | None = None) -> None:
         self._put(replace(self.exchange(run_id), thumb=thumb))
 
-    def history(self, conversation_id: str) -> list[Exchange]:
+    def history(self, conversation_id: str, session: Session | None = None) -> list[Exchange]:
         if conversation_id not in self.conversations:
             raise RecordNotFound(f"no conversation {conversation_id!r}")
         return list(self.conversations[conversation_id])
@@ -186,11 +202,21 @@ class FakeFacts:
         return {article: self.known[article] for article in ids if article in self.known}
 
 
+class FakeOrders:
+    """One order, of one customer."""
+
+    def find(self, order_id: str, customer_id: str) -> Order:
+        if (order_id, customer_id) != (ORDER.id, ORDER.customer_id):
+            raise OrderNotFound(order_id)
+        return ORDER
+
+
 def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFacts] | None = None) -> Services:
     """Wire what the pages see of an application around in-memory parts; a test may change all of them."""
     shop = SimpleNamespace(
         config=CONFIG,
         pictures=pictures,
+        promotions=(WEEK,),
         documents=(PolicyDocument(id="returns", title="Returns", summary=""),),
     )
     products = products or (GUST,)
@@ -206,5 +232,6 @@ def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFac
         fingerprint="0",
         slots=SimpleNamespace(running=0, waiting=0),
     )
-    deps = SimpleNamespace(models={"base": model}, default_arm="base")
-    return Services(cast(Any, store), cast(Any, deps), cast(Any, None), cast(Any, FakeChat()))
+    deps = SimpleNamespace(models={"base": model}, default_arm="base", orders=FakeOrders())
+    accounts = SimpleNamespace(session=lambda token: None)  # nobody has signed in
+    return Services(cast(Any, store), cast(Any, deps), cast(Any, None), cast(Any, FakeChat()), cast(Any, accounts))

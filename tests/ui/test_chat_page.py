@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -10,12 +11,14 @@ from streamlit.testing.v1 import AppTest
 from app import running
 from app.wiring import Services
 from graph.turn import Citation
+from shopbot.accounts import Session
 from shopbot.types import Product, ProductFacts
 from tests.ui.shopfront import (
     CONFIG,
     GUST,
     NOW,
     PRICE_EVENTS,
+    SIGNED_IN,
     FakeChat,
     FakeFacts,
     facts_of,
@@ -306,3 +309,45 @@ def test_a_conversation_longer_than_one_answer_reads_facts_once(page: AppTest, s
     reads.clear()
     page.chat_input[0].set_value("Again?").run()
     assert reads == [["K-1"]]
+
+
+# ---------------------------------------------------------------- signed in
+
+
+def way_in_or_out(page: AppTest) -> str:
+    (body,) = [element.proto.body for element in page.get("html") if "/sign" in element.proto.body]
+    return str(body)
+
+
+def test_a_visitor_is_offered_the_sign_in_and_asks_as_nobody(page: AppTest, services: Services) -> None:
+    asked(page)
+    assert chat_of(services).sessions == [None]
+    assert "Sign in</a>" in way_in_or_out(page)
+    assert 'href="/signin?next=/%3Fc%3Dconversation-0"' in way_in_or_out(page)
+
+
+def test_who_has_signed_in_asks_as_who_they_are_and_is_named_as_plain_text(page: AppTest, services: Services) -> None:
+    services.accounts = cast(Any, SimpleNamespace(session=lambda token: SIGNED_IN))
+    asked(page)
+    assert chat_of(services).sessions == [SIGNED_IN]
+    assert "Ada &lt;b&gt;L&lt;/b&gt;" in way_in_or_out(page)
+    assert "Sign out</a>" in way_in_or_out(page)
+
+
+@pytest.mark.parametrize(("session", "is_shown"), [(SIGNED_IN, True), (None, False)])
+def test_the_source_of_an_order_opens_for_its_customer_only(
+    session: Session | None, is_shown: bool, page: AppTest, services: Services
+) -> None:
+    services.accounts = cast(Any, SimpleNamespace(session=lambda token: session))
+    chat_of(services).reply = lambda _: [sentence("It is on its way [1].", Citation(id="A-10001", kind="order"))]
+    asked(page)
+    next(button for button in page.button if "10001" in button.label).click().run()
+    assert ("tracking number is KP1" in texts(page)) is is_shown
+    assert ("Sign in to see this order" in texts(page)) is not is_shown
+
+
+def test_the_source_of_a_promotion_opens_with_its_text(page: AppTest, services: Services) -> None:
+    chat_of(services).reply = lambda _: [sentence("10% off [1].", Citation(id="kite-week", kind="promotion"))]
+    asked(page)
+    next(button for button in page.button if "Kite Week" in button.label).click().run()
+    assert "Kites are 10% off." in texts(page)
