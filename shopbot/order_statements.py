@@ -63,7 +63,8 @@ class _Telling:
         if order.promised_by and order.status not in OVER:
             yield "due", f"It is due by {self._date(order.promised_by)}."
         if order.tracking:
-            yield "tracking", f"{order.carrier} carries it; the tracking number is {order.tracking}."
+            carried = "went" if order.status in OVER else "goes"
+            yield "tracking", f"It {carried} with {order.carrier}; the tracking number is {order.tracking}."
         if order.events:
             last = order.events[-1]
             yield "news", f"Last entry, {self._date(last.at)}: {last.note.rstrip('.')}."
