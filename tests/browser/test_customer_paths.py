@@ -241,7 +241,6 @@ def test_who_signs_in_is_told_of_the_own_orders_and_who_signs_out_leaves_them_be
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("E-mail").fill("maya.lindqvist@example.com")
     page.get_by_label("Password").fill("trail-mix-2026")
-    take_screenshot(page, "sign-in.png")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("Maya Lindqvist")).to_be_visible()
 
