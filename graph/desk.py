@@ -281,7 +281,7 @@ class _Proposing:
             days = self.rules.exchange_hand_over_days
             return [
                 f"I can exchange the {item.title} of order {order.id} for {_said_variant(wanted)}.",
-                f"It costs {fee or 'nothing'}, and the parcel has to be with the carrier within {days} days.",
+                f"It costs nothing, and the parcel has to be with the carrier within {days} days.",
             ]
         label = f"the label costs {fee}, taken off the refund" if fee else "the label is free"
         refund = to_minor(refund_of(order, item, decision.fee_minor), currency)

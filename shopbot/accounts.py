@@ -6,6 +6,7 @@ Identity and role come from here alone, never from a text or an argument of a mo
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -66,7 +67,9 @@ class Accounts:
         with writing(self._engine) as connection:
             if connection.scalar(select(accounts.c.id).where(accounts.c.email == email)):
                 raise InputError("email", f"{email} has an account already")
-            if customer_id and not connection.scalar(select(customers.c.id).where(customers.c.id == customer_id)):
+            if customer_id is not None and not connection.scalar(
+                select(customers.c.id).where(customers.c.id == customer_id)
+            ):
                 raise InputError("customer_id", f"there is no customer {customer_id!r}")
             connection.execute(
                 insert(accounts).values(
@@ -86,7 +89,9 @@ class Accounts:
             raise SignInRefused("too many tries; wait five minutes and try again")
         row = self._row(accounts.c.email == email)
         hashed = row.password_hash.encode() if row else _NOBODY
-        if not bcrypt.checkpw(password.encode()[:LONGEST_PASSWORD_BYTES], hashed) or row is None:
+        given = password.encode()
+        is_right = bcrypt.checkpw(given[:LONGEST_PASSWORD_BYTES], hashed) and len(given) <= LONGEST_PASSWORD_BYTES
+        if not is_right or row is None:
             self._failures.setdefault(email, []).append(self._clock())
             raise SignInRefused("e-mail or password is wrong")
         self._failures.pop(email, None)
@@ -117,20 +122,22 @@ class Accounts:
 def open_secret(home: Path, configured: str | None) -> str:
     """The key that signs sessions: the configured one, or one of this home's own, made once and readable by its owner.
 
-    Raises ConfigError where it cannot be read or written.
+    Raises ConfigError where it cannot be read or written, or is empty.
     """
     if configured:
         return configured
     path = home / "session.key"
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):
+            home.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+                stream.write(secrets.token_urlsafe(48))
+        key = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path} can't be written ({error.strerror}); set SHOPBOT_SESSION_KEY") from error
-    return path.read_text(encoding="utf-8")
+        raise ConfigError(f"{path} can't be read or written ({error.strerror}); set SHOPBOT_SESSION_KEY") from error
+    if not key.strip():  # left by a start that died, or another one is just writing it; anybody could sign with it
+        raise ConfigError(f"{path} is empty; delete it and start again, or set SHOPBOT_SESSION_KEY")
+    return key
 
 
 def _plain(email: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from shopbot.database import writing
 from shopbot.errors import ChangeRefused, OrderNotFound
-from shopbot.money import to_major
+from shopbot.money import currency_precision, to_major
 from shopbot.order_rules import Decision, OrderRules
 from shopbot.orders import Event, Item, Order, Return
 from shopbot.tables import order_changes, orders
@@ -125,7 +125,7 @@ def refund_of(order: Order, item: Item, fee_minor: int) -> float:
     price = item.unit_price * item.quantity
     share = price / order.subtotal if order.subtotal else 1.0
     paid = price + share * ((order.tax or 0.0) - (order.discount or 0.0))
-    return round(paid - float(to_major(fee_minor, order.currency)), 2)
+    return round(paid - float(to_major(fee_minor, order.currency)), currency_precision(order.currency))
 
 
 _APPLY: Mapping[Action, Callable[[Order, Change, Decision, OrderRules, datetime], Order]] = {

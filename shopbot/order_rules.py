@@ -22,6 +22,7 @@ from shopbot.types import Frozen, PolicySection
 # States in which nothing has been packed yet.
 UNTOUCHED = frozenset({"placed", "paid"})
 DELIVERED = "delivered"
+_DAYS = frozenset({"holiday_from", "holiday_to", "holiday_until"})
 
 
 class Figure(Frozen):
@@ -43,7 +44,6 @@ class Figures(Frozen):
     label_fee: Figure
     label_free_tier: Figure
     exchange_days: Figure
-    exchange_fee: Figure
     exchange_hand_over_days: Figure
     exchange_country: Figure
 
@@ -72,11 +72,11 @@ class OrderRules:
     zone: ZoneInfo
 
     def check(self) -> None:
-        """Raise ConfigError naming every figure that its policy does not have."""
+        """Raise ConfigError naming every figure that its policy does not have, or that is no day where one belongs."""
         wrong = []
         for name in Figures.model_fields:
             try:
-                self._figure(name)
+                self._date(name, 2026) if name in _DAYS else self._figure(name)
             except ConfigError as error:
                 wrong.append(str(error))
         if wrong:
@@ -103,7 +103,7 @@ class OrderRules:
         return Decision(True, section, f"the return window is open until {_said(last)}", fee, last)
 
     def may_exchange(self, order: Order, item: Item, now: datetime) -> Decision:
-        """Whether an item can be swapped for another size or colour, until when, and what it costs."""
+        """Whether an item can be swapped for another size or colour, and until when; a first exchange costs nothing."""
         section, days = self.figures.exchange_days.section, self._days("exchange_days")
         if refusal := self._not_here(order, item, section):
             return refusal
@@ -116,8 +116,7 @@ class OrderRules:
         last = delivered.astimezone(self.zone).date() + timedelta(days=days)
         if now.astimezone(self.zone).date() > last:
             return Decision(False, section, f"the {days} days for an exchange ended on {_said(last)}", until=last)
-        fee = to_minor(self._figure("exchange_fee"), self.currency) if order.was_exchanged(item) else 0
-        return Decision(True, section, f"exchanges are open until {_said(last)}", fee, last)
+        return Decision(True, section, f"exchanges are open until {_said(last)}", until=last)
 
     def return_until(self, order: Order) -> date:
         """The last day on which a parcel may be handed over; longer for orders before the holidays."""
@@ -141,9 +140,10 @@ class OrderRules:
         return self._days("exchange_hand_over_days")
 
     def _not_here(self, order: Order, item: Item, section: str) -> Decision | None:
-        """The refusal for what has not arrived, or is on its way back already."""
-        if item.sku in order.going_back:
-            return Decision(False, section, f"a return or exchange of the {item.title} is under way already")
+        """The refusal for what has not arrived, or where something went back already: an order holds one return."""
+        if order.returned is not None:
+            what = f"the {item.title}" if item.sku in order.going_back else "another item of that order"
+            return Decision(False, section, f"a return or exchange of {what} was asked for already")
         if order.status != DELIVERED or order.delivered_at is None:
             return Decision(False, section, f"it is not delivered, but {order.status.replace('_', ' ')}")
         return None
@@ -152,7 +152,11 @@ class OrderRules:
         return int(self._figure(name))
 
     def _date(self, name: str, year: int) -> date:
-        return datetime.strptime(f"{self._figure(name)} {year}", "%B %d %Y").date()
+        day = self._figure(name)
+        try:
+            return datetime.strptime(f"{day} {year}", "%B %d %Y").date()
+        except ValueError as error:
+            raise ConfigError(f"{name}: {day!r} is no day such as 'November 1'") from error
 
     def _figure(self, name: str) -> str:
         figure: Figure = getattr(self.figures, name)
@@ -172,7 +176,7 @@ def read_figures(path: Path) -> Figures | None:
         return None
     try:
         return TypeAdapter(Figures).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 

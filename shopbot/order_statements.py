@@ -64,15 +64,16 @@ class _Telling:
             yield "due", f"It is due by {self._date(order.promised_by)}."
         if order.tracking:
             carried = "went" if order.status in OVER else "goes"
-            yield "tracking", f"It {carried} with {order.carrier}; the tracking number is {order.tracking}."
+            carrier = f"It {carried} with {order.carrier}; the" if order.carrier else "The"
+            yield "tracking", f"{carrier} tracking number is {order.tracking}."
         if order.events:
             last = order.events[-1]
             yield "news", f"Last entry, {self._date(last.at)}: {last.note.rstrip('.')}."
         if order.items:
             yield "items", f"In it: {said_items(order.items)}."
         yield from self._amounts()
-        if order.address:
-            yield "address", f"It goes to {self._address()}."
+        if address := self._address():
+            yield "address", f"{'Its address is' if order.status in OVER else 'It goes to'} {address}."
         yield from self._return()
 
     def _amounts(self) -> Iterator[tuple[str, str]]:
@@ -88,7 +89,8 @@ class _Telling:
             if amount
         ]  # fmt: skip
         if order.total is not None:
-            yield "total", f"The total is {self._money(order.total)} ({', '.join(parts)})."
+            summed = f" ({', '.join(parts)})" if parts else ""
+            yield "total", f"The total is {self._money(order.total)}{summed}."
 
     def _return(self) -> Iterator[tuple[str, str]]:
         back = self._order.returned
@@ -100,13 +102,14 @@ class _Telling:
         if back.received_at:
             yield "return", f"The parcel reached us on {self._date(back.received_at)}."
         elif back.label_valid_until:
-            until = self._date(back.label_valid_until)
-            yield "return", f"It has not reached us yet; the return label {back.label} is valid until {until}."
+            label, until = f"label {back.label}" if back.label else "label", self._date(back.label_valid_until)
+            yield "return", f"It has not reached us yet; the return {label} is valid until {until}."
+        where = f" to {back.refund_method}" if back.refund_method else ""
         if back.refunded_at and back.refund_amount:
             money, day = self._money(back.refund_amount), self._date(back.refunded_at)
-            yield "return", f"{money} was refunded to {back.refund_method} on {day}."
+            yield "return", f"{money} was refunded{where} on {day}."
         elif back.refund_amount:
-            yield "return", f"{self._money(back.refund_amount)} will be refunded to {back.refund_method}."
+            yield "return", f"{self._money(back.refund_amount)} will be refunded{where}."
 
     def _address(self) -> str:
         to = self._order.address

@@ -104,9 +104,6 @@ class Order(BaseModel):
         """The skus that a return or exchange has been asked for."""
         return frozenset(self.returned.items) if self.returned else frozenset()
 
-    def was_exchanged(self, item: Item) -> bool:
-        return self.returned is not None and self.returned.type == "exchange" and item.sku in self.returned.items
-
 
 class Orders:
     """Reads orders, each for its own customer only."""
