@@ -13,11 +13,11 @@ commands = typer.Typer(no_args_is_help=True, help="Who may sign in: customers an
 def add(
     email: Annotated[str, typer.Argument(help="The address to sign in with.")],
     name: Annotated[str, typer.Option(help="How the person is called.")],
-    role: Annotated[str, typer.Option(help=f"One of: {', '.join(ROLES)}.")] = "customer",
-    customer: Annotated[str | None, typer.Option(help="The customer's id; for role 'customer'.")] = None,
     password: Annotated[
         str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if left out.")
-    ] = "",
+    ],
+    role: Annotated[str, typer.Option(help=f"One of: {', '.join(ROLES)}.")] = "customer",
+    customer: Annotated[str | None, typer.Option(help="The customer's id; for role 'customer'.")] = None,
 ) -> None:
     """Make an account."""
     from app.wiring import accounts_of

@@ -12,14 +12,18 @@ from streamlit.starlette import App
 from app import running
 from app.api import create_api
 from app.signin import sign_in_routes
-from app.wiring import Progress, open_services
+from app.wiring import Progress, check_demo, open_services
 from shopbot.settings import Settings
 
 PAGES = Path(__file__).parent / "ui" / "main.py"
 
 
 def create_app(settings: Settings, progress: Progress, on_ready: Callable[[], None] = lambda: None) -> App:
-    """Build the application; services open when the server starts, then `on_ready` is called, and close with it."""
+    """Build the application; services open when the server starts, then `on_ready` is called, and close with it.
+
+    Raises ConfigError for a demo that others could reach, before anything is opened.
+    """
+    check_demo(settings)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:

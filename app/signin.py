@@ -53,9 +53,9 @@ def sign_in_routes(services: Callable[[], Services]) -> list[Route]:
 
     async def sign_in(request: Request) -> Response:
         running = services()
-        if request.method == "GET":
+        if request.method != "POST":  # a HEAD is no try without a password
             return _page(running, _local(request.query_params.get("next")))
-        form = await request.form()
+        form = await request.form(max_files=0)  # what anybody may send would lie on this disk
         email, password, target = str(form.get("email", "")), str(form.get("password", "")), _local(form.get("next"))
         try:
             token = await to_thread.run_sync(running.accounts.sign_in, email, password)
@@ -78,9 +78,15 @@ def sign_in_routes(services: Callable[[], Services]) -> list[Route]:
 
 def _local(target: object) -> str:
     """Where to go afterwards: a path of this server, whatever the link says."""
-    parts = urlsplit(target if isinstance(target, str) else "")
-    safe = parts.path.startswith("/") and not parts.scheme and not parts.netloc and "\\" not in parts.path
-    return f"{parts.path}?{parts.query}" if safe and parts.query else parts.path if safe else "/"
+    try:
+        parts = urlsplit(target if isinstance(target, str) else "")
+    except ValueError:  # no URL at all, like "//["
+        return "/"
+    path = parts.path
+    # The path of "////host" is "//host", which a browser takes for another server.
+    if parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//") or "\\" in path:
+        return "/"
+    return f"{path}?{parts.query}" if parts.query else path
 
 
 def _page(running: Services, target: str, email: str = "", problem: str = "", status: int = 200) -> Response:

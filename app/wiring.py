@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from langgraph.graph.state import CompiledStateGraph
 from sqlalchemy import Engine
@@ -29,7 +30,7 @@ from shopbot.facts import Facts
 from shopbot.index import IndexLocation
 from shopbot.intents import Intents, examples_of, open_intents
 from shopbot.model_files import BASE_MODEL
-from shopbot.order_rules import read_figures
+from shopbot.order_rules import Figures, OrderRules, read_figures
 from shopbot.orders import Customer, Orders, seed_orders
 from shopbot.prompts import RolePrompt, Values, load_prompt
 from shopbot.search import FusionWeights
@@ -117,15 +118,20 @@ def accounts_of(settings: Settings, database: Engine) -> Accounts:
     return Accounts(database, open_secret(settings.home, key), utc_now)
 
 
+def check_demo(settings: Settings) -> None:
+    """Raise ConfigError for a demo on a server that others can reach: the password is known to everybody."""
+    if settings.demo and settings.host not in LOOPBACK:
+        raise ConfigError(f"SHOPBOT_DEMO makes accounts that anybody can use; host {settings.host} is not this machine")
+
+
 def demo_accounts(settings: Settings, accounts: Accounts, customers: Sequence[Customer]) -> Demo | None:
     """Accounts for the first customers and an agent, where the settings ask for a demo and there are none yet.
 
-    Raises ConfigError for a server that others can reach: their password is known to everybody.
+    Raises ConfigError as `check_demo` does.
     """
+    check_demo(settings)
     if not settings.demo:
         return None
-    if settings.host not in LOOPBACK:
-        raise ConfigError(f"SHOPBOT_DEMO makes accounts that anybody can use; host {settings.host} is not this machine")
     demo = Demo((*(customer.email for customer in customers[:DEMO_CUSTOMERS]), DEMO_AGENT))
     if accounts.count() == 0:
         for customer in customers[:DEMO_CUSTOMERS]:
@@ -199,10 +205,19 @@ def prompts_of(arm: str, max_tokens: int, values: Values = "referred") -> dict[s
     return {role: load_prompt(role, arm).with_values(values).capped(max_tokens) for role in roles}
 
 
+def check_rules(shop: Shop, figures: Figures | None) -> None:
+    """Raise ConfigError naming the figures of order_rules.yaml that the shop's policies do not say."""
+    if figures is not None:
+        policies = {section.id: section for section in shop.policies}
+        OrderRules(figures, policies, shop.config.currency, ZoneInfo(shop.config.timezone)).check()
+
+
 def wire(store: Store, models: dict[str, ServedModel], values: Values = "referred") -> Services:
     """Put a store and models, by arm, together; whatever keeps the protocol fits."""
     settings = store.settings
     check_material(store.shop)
+    figures = read_figures(store.shop.order_rules)
+    check_rules(store.shop, figures)
     deps = Deps(
         shop=store.shop,
         catalog=store.catalog,
@@ -216,7 +231,7 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
         question_max_chars=settings.question_max_chars,
         clock=utc_now,
         orders=Orders(store.database),
-        figures=read_figures(store.shop.order_rules),
+        figures=figures,
     )
     accounts = accounts_of(settings, store.database)
     demo = demo_accounts(settings, accounts, deps.orders.customers())

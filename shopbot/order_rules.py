@@ -20,7 +20,7 @@ from shopbot.orders import Item, Order
 from shopbot.types import Frozen, PolicySection
 
 # States in which nothing has been packed yet.
-UNTOUCHED = frozenset({"placed", "paid"})
+UNTOUCHED = frozenset({"placed", "paid", "backordered"})
 DELIVERED = "delivered"
 _DAYS = frozenset({"holiday_from", "holiday_to", "holiday_until"})
 

@@ -60,7 +60,7 @@ class _Telling:
         state = STATES.get(order.status, f"has the state {order.status}")
         when = f" on {self._date(order.delivered_at)}" if order.status == "delivered" and order.delivered_at else ""
         yield "status", f"Order {order.id} of {self._date(order.placed_at)} {state}{when}."
-        if order.promised_by and order.status not in OVER:
+        if order.promised_by and order.status not in OVER | {"lost"}:
             yield "due", f"It is due by {self._date(order.promised_by)}."
         if order.tracking:
             carried = "went" if order.status in OVER else "goes"

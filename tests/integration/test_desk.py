@@ -12,15 +12,21 @@ from sqlalchemy import select
 
 from app.chat import ChatService
 from app.checkpoints import open_checkpointer
-from app.wiring import Services
+from app.wiring import Services, check_rules
 from graph.build import WAITING, build_graph, run_turn
 from graph.consent import reply_of
 from graph.turn import Message, TurnRequest, TurnResult
 from shopbot.accounts import Session
+from shopbot.errors import ConfigError
+from shopbot.order_rules import read_figures
 from shopbot.orders import Order
+from shopbot.settings import REPOSITORY
+from shopbot.shop import load_shop
 from shopbot.tables import order_changes
 
 pytestmark = pytest.mark.model
+
+CAIRN = REPOSITORY / "data" / "cairn"
 
 SATURDAY = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 """Half an hour after the newest sample order, A-57089 of C-1003, was placed."""
@@ -309,3 +315,17 @@ def test_a_code_that_has_ended_is_said_to_be_invalid(on: Callable[[datetime], Co
     told = on(SATURDAY).say("does the promo code TENT20 still work?")
     assert "TENT20 is not valid today" in told.answer
     assert "20% off all tents" not in told.answer
+
+
+# ---------------------------------------------------------------- what is refused at the start
+
+
+def test_a_figure_that_the_policies_do_not_say_stops_the_start() -> None:
+    shop = load_shop(CAIRN)
+    figures = read_figures(shop.order_rules)
+    assert figures is not None
+    check_rules(shop, figures)
+    check_rules(shop, None)
+    wrong = figures.model_copy(update={"return_days": figures.label_fee.model_copy(update={"text": "(\\d+) moons"})})
+    with pytest.raises(ConfigError, match=r"order_rules\.yaml: return_days"):
+        check_rules(shop, wrong)

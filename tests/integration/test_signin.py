@@ -82,7 +82,7 @@ def test_a_wrong_password_shows_the_form_again_with_what_was_typed_as_text(form:
 @pytest.mark.parametrize(
     "target",
     [
-        "", "//evil.example", "https://evil.example", "\\\\evil.example", "/\\evil.example",
+        "", "//evil.example", "////evil.example", "//[", "https://evil.example", "\\\\evil.example", "/\\evil.example",
         "javascript:alert(1)", "evil.example",
     ],
 )  # fmt: skip

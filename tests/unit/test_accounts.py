@@ -283,7 +283,7 @@ def test_a_token_that_was_signed_for_something_else_is_no_session(
     made = people.session(people.sign_in("ada@x.example", PASSWORD))
     assert made is not None
     with engine.connect() as connection:
-        stamp = connection.scalar(select(accounts.c.password_hash))[-8:]
+        stamp = connection.scalars(select(accounts.c.password_hash)).one()[-8:]
     for salt, is_session in (("shopbot-session", True), ("shopbot-reset", False)):
         token = URLSafeTimedSerializer("secret", salt=salt).dumps([made.account_id, stamp])
         assert (people.session(token) is not None) is is_session

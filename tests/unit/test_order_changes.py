@@ -31,7 +31,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     people.write_text(
         "".join(json.dumps({"id": c, "name": c, "email": f"{c}@x.example"}) + "\n" for c in ("C-1", "C-2"))
     )
-    new = order("placed", delivered_at=None, total=118.0)
+    first = {"at": PLACED, "status": "placed", "note": "Order placed on the website"}
+    new = order("placed", delivered_at=None, total=118.0, events=(first,))
     here = order(subtotal=150.0, discount=15.0, tax=9.0, shipping=5.0, total=149.0, gift_note="Happy trails")
     here = here.model_copy(update={"id": "A-10002"})
     placed.write_text("".join(item.model_dump_json(by_alias=True) + "\n" for item in (new, here)))

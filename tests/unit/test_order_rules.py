@@ -298,8 +298,9 @@ def test_of_an_order_one_thing_goes_back_and_what_is_said_of_it_is_true(status: 
 
 
 @pytest.mark.parametrize("status", ["placed", "shipped", "out_for_delivery", "lost"])
-def test_what_has_not_arrived_stays_where_it_is(status: str) -> None:
-    on_its_way = order(status, delivered_at=None)
+@pytest.mark.parametrize("delivered", [None, DELIVERED])
+def test_what_has_not_arrived_by_its_state_stays_where_it_is(status: str, delivered: datetime | None) -> None:
+    on_its_way = order(status, delivered_at=delivered)
     for decision in (
         rules().may_return(on_its_way, JACKET, "Peak", PLACED), rules().may_exchange(on_its_way, JACKET, PLACED),
     ):  # fmt: skip
@@ -318,7 +319,7 @@ def test_the_first_exchange_costs_nothing() -> None:
 
 
 def test_a_second_exchange_of_an_item_is_left_to_a_colleague() -> None:
-    """Its fee is in the policy and in the rules, but an order does not say yet which size the customer has now."""
+    """The policy has a fee for it, but an order does not say which size the customer has now."""
     swapped: Any = {"type": "exchange", "items": ["P1-M"], "requested_at": DELIVERED, "exchange": {"sku": "P1-L"}}
     decision = rules().may_exchange(order("exchanged", **{"return": swapped}), JACKET, DELIVERED)
     assert (decision.allowed, decision.section) == (False, "exchanges.size")
