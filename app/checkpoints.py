@@ -1,17 +1,17 @@
 """Where conversations wait for an answer: LangGraph's checkpoints, in SQLite inside the home or in Postgres."""
 
-import os
 import sqlite3
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from shopbot.database import database_url
 from shopbot.errors import ConfigError
 from shopbot.settings import Settings
 
 # Only plain data may come out of a checkpoint: nothing that is written into the database becomes code.
-os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+STRICT = JsonPlusSerializer(allowed_msgpack_modules=None)
 
 
 def open_checkpointer(settings: Settings) -> BaseCheckpointSaver[Any]:
@@ -21,7 +21,7 @@ def open_checkpointer(settings: Settings) -> BaseCheckpointSaver[Any]:
         from langgraph.checkpoint.sqlite import SqliteSaver
 
         connection = sqlite3.connect(settings.home / "checkpoints.sqlite3", check_same_thread=False)
-        saver = SqliteSaver(connection)
+        saver = SqliteSaver(connection, serde=STRICT)
         saver.setup()
         return saver
     try:
@@ -31,7 +31,9 @@ def open_checkpointer(settings: Settings) -> BaseCheckpointSaver[Any]:
     except ModuleNotFoundError as error:
         raise ConfigError(f"database_url: {error}; install shopbot[postgres]") from error
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    pool = ConnectionPool(plain, kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row})
-    postgres = PostgresSaver(pool)  # type: ignore[arg-type]
+    pool = ConnectionPool(
+        plain, open=True, kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    )
+    postgres = PostgresSaver(pool, serde=STRICT)  # type: ignore[arg-type]
     postgres.setup()
     return postgres

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from shopbot.accounts import ROLES
+from shopbot.types import ROLES
 
 commands = typer.Typer(no_args_is_help=True, help="Who may sign in: customers and staff.")
 

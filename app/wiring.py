@@ -17,7 +17,7 @@ from graph.deps import Deps, Turn, check_material
 from graph.routing import Route
 from graph.state import State
 from ingest.pipeline import IngestReport, ingest, initialise_home
-from shopbot.accounts import Accounts, open_secret
+from shopbot.accounts import DEMO_PASSWORD, Accounts, open_secret
 from shopbot.adapters import Adapter, open_adapter
 from shopbot.catalog import Catalog
 from shopbot.chat_models import ServedModel, build_served_model, warm_up
@@ -74,7 +74,7 @@ class Demo:
     """Accounts to try the demo with, all of one password that the sign-in page shows."""
 
     emails: tuple[str, ...]
-    password: str = "trail-mix-2026"
+    password: str = DEMO_PASSWORD
 
 
 def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
@@ -115,7 +115,7 @@ def intents_of(store: Store, policies: Iterable[PolicySection], progress: Progre
 def accounts_of(settings: Settings, database: Engine) -> Accounts:
     """Who may sign in to this installation."""
     key = settings.session_key.get_secret_value() if settings.session_key else None
-    return Accounts(database, open_secret(settings.home, key), utc_now)
+    return Accounts(database, open_secret(settings.home, key), utc_now, is_demo=settings.demo)
 
 
 def check_demo(settings: Settings) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from evals.metrics import interval
 from graph.build import read_messages
 from graph.deps import Deps
-from graph.desk import ORDER, wanted
+from graph.desk import wish_of
 from graph.routing import Route
 from graph.turn import Message
 from shopbot.errors import FeedError, InputError, RowError
@@ -87,8 +87,7 @@ def routed(deps: Deps, rows: Sequence[Labelled], progress: Callable[[str, int, i
     found = []
     for number, row in enumerate(rows, start=1):
         state = read_messages(deps, (Message(role="user", content=row.utterance),))
-        is_order = state["route"] == Route.ORDER and "utterance" in state
-        label = wanted(row.utterance, state["utterance"].meant.best_label(ORDER)) if is_order else state["route"].value
+        label = wish_of(state) if state["route"] == Route.ORDER else state["route"].value
         found.append((label, max(state["route_scores"].values(), default=0.0)))
         progress("messages", number, len(rows))
     return Predicted(tuple(label for label, _ in found), np.asarray([score for _, score in found], np.float32))

@@ -123,7 +123,7 @@ class Builder:
         """One field of one product; price and stock more often than the rest, as customers do."""
         for number in range(DRAWS * self._plan.facts):
             product = self._any_product()
-            source = _source(product)
+            source = _without_facts(product)
             fields = [name for name in field_names(source) if name in self._material.patterns.fields]
             live = [name for name in fields if name in LIVE_NAMES]
             field = self._pick(live if number % LIVE_FIELDS_EVERY == 0 else fields)
@@ -142,7 +142,7 @@ class Builder:
     def _spoken_fields(self, product: Product) -> list[str]:
         """Fields of its record that the patterns can ask for, alone and in a list."""
         patterns = self._material.patterns
-        return [n for n in field_names(_source(product)) if n in patterns.fields and n in patterns.field_words]
+        return [n for n in field_names(_without_facts(product)) if n in patterns.fields and n in patterns.field_words]
 
     def _several_fields(self) -> Iterator[TrainingExample]:
         for number in range(DRAWS * self._plan.several_fields):
@@ -246,7 +246,7 @@ class Builder:
     def _something_unknown(self, product: Product, number: int) -> Unknown:
         """Every third time a field that other products have, else something that few shops write down."""
         patterns = self._material.patterns
-        absent, source = self._absent_fields(product), _source(product)
+        absent, source = self._absent_fields(product), _without_facts(product)
         if absent and number % 3 == 0:
             return self._pick(absent)
         fitting = [
@@ -265,7 +265,7 @@ class Builder:
 
     def _absent_fields(self, product: Product) -> list[Unknown]:
         """Fields that other products have and this one has not: asked for, they are as unknown as anything else."""
-        patterns, source = self._material.patterns, _source(product)
+        patterns, source = self._material.patterns, _without_facts(product)
         told = set(content_stems(" ".join(statement.text for statement in source.statements)))
         absent = [
             field
@@ -436,7 +436,7 @@ class Builder:
         return self._random.choice(choices)
 
 
-def _source(product: Product) -> Source:
+def _without_facts(product: Product) -> Source:
     return product_source(1, product, None, "en")
 
 

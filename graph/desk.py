@@ -70,8 +70,7 @@ def look_up_orders(state: State, runtime: Runtime[Turn]) -> State:
     """Tell the customer about their orders, or propose the change that they ask for."""
     turn, request = runtime.context, state["request"]
     pen = Pen(state["account"], runtime.stream_writer)
-    label = wanted(state["question"], state["utterance"].meant.best_label(ORDER))
-    asking = Asking(state["question"], request.messages[:-1], label)
+    asking = Asking(state["question"], request.messages[:-1], wish_of(state))
     if request.customer_id is None:
         return _for_guest(asking, state, pen, turn)
     own = turn.deps.orders.of(request.customer_id)
@@ -90,11 +89,12 @@ def look_up_orders(state: State, runtime: Runtime[Turn]) -> State:
     return _told(asking, meant or _of_interest(own, asking.label), state, turn)
 
 
-def wanted(question: str, label: str) -> str:
-    """What is to be done, by the word for it where the question has exactly one, else by the classifier's label."""
+def wish_of(state: State) -> str:
+    """What is wanted of an order, as a label; a change by the word for it where the question has exactly one."""
+    label = state["utterance"].meant.best_label(ORDER)
     if label not in _ACTIONS:
         return label
-    said = [action for action, word in _WORDS.items() if word.search(question)]
+    said = [action for action, word in _WORDS.items() if word.search(state["question"])]
     return said[0] if len(said) == 1 else label
 
 
@@ -231,8 +231,7 @@ class _Proposing:
 
     def _refuse(self, change: Change, order: Order, decision: Decision) -> State:
         text = self.turn.phrase("refused", what=_what(change, order), reason=decision.reason)
-        self._show(order, text)
-        self._show_rule(decision)
+        self._show([text], order, decision)
         self.pen.show(Sentence(text=self.turn.phrase("colleague"), author="shop"))
         return {"account": self.state["account"]}
 
@@ -257,9 +256,7 @@ class _Proposing:
         return change
 
     def _propose(self, change: Change, order: Order, decision: Decision) -> State:
-        for text in self._listed(change, order, decision):
-            self._show(order, text)
-        self._show_rule(decision)
+        self._show(self._listed(change, order, decision), order, decision)
         self.pen.show(Sentence(text=self.turn.phrase("shall_i"), author="shop", block=True))
         return {"account": self.state["account"], "change": change.model_dump(mode="json")}
 
@@ -291,10 +288,11 @@ class _Proposing:
             f"The parcel has to be with the carrier within {self.rules.return_hand_over_days} days.",
         ]
 
-    def _show(self, order: Order, text: str) -> None:
-        self.pen.show_statement(Point(_source(1, order, self.turn), Statement(text, "decision")))
-
-    def _show_rule(self, decision: Decision) -> None:
+    def _show(self, texts: Sequence[str], order: Order, decision: Decision) -> None:
+        """Say what was decided of the order, and by which rule."""
+        source = _source(1, order, self.turn)
+        for text in texts:
+            self.pen.show_statement(Point(source, Statement(text, "decision")))
         rule = policy_source(2, self.turn.version.policies[decision.section])
         self.pen.show_statement(Point(rule, Statement(f"That follows our policy “{rule.title}”.", "text")))
 

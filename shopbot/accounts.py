@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import bcrypt
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -18,18 +17,19 @@ from sqlalchemy import Engine, Row, func, insert, select
 from shopbot.database import writing
 from shopbot.errors import ConfigError, InputError, SignInRefused
 from shopbot.tables import accounts, customers
-from shopbot.types import Frozen
+from shopbot.types import Frozen, Role
 
-Role = Literal["customer", "associate", "merchandiser", "agent"]
-ROLES: tuple[Role, ...] = ("customer", "associate", "merchandiser", "agent")
 SESSION_HOURS = 12
 SHORTEST_PASSWORD = 8
 # bcrypt reads no more than this many bytes of a password; longer ones would be cut without a word.
 LONGEST_PASSWORD_BYTES = 72
 MOST_FAILURES = 5
 FAILURES_FORGOTTEN_AFTER = timedelta(minutes=5)
-# Compared with where there is no such account, so that an answer takes as long as for a wrong password.
-_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt())
+# The hash of 32 random bytes that nobody kept: compared with where there is no such account, so that an answer takes
+# as long as for a wrong password. Written out, because making one takes 0.2 s.
+_NOBODY = b"$2b$12$ilJCy8SIUsxXOsBdzrYM4.zj9MtfgYrjLxUTAz4GI1rGuPeO66PD6"
+DEMO_PASSWORD = "trail-mix-2026"
+"""Of all demo accounts; everybody can read it, so it opens nothing outside a demo."""
 
 
 class Session(Frozen):
@@ -47,12 +47,16 @@ class Session(Frozen):
 
 
 class Accounts:
-    """Adds accounts and signs them in; `secret` signs the tokens, `clock` returns an aware time."""
+    """Adds accounts and signs them in; `secret` signs the tokens, `clock` returns an aware time.
 
-    def __init__(self, engine: Engine, secret: str, clock: Callable[[], datetime]) -> None:
+    The password and the sessions of a demo are worth nothing once the same home is served as something else.
+    """
+
+    def __init__(self, engine: Engine, secret: str, clock: Callable[[], datetime], *, is_demo: bool = False) -> None:
         self._engine = engine
         self._clock = clock
-        self._signer = URLSafeTimedSerializer(secret, salt="shopbot-session")
+        self._is_demo = is_demo
+        self._signer = URLSafeTimedSerializer(secret, salt="shopbot-demo" if is_demo else "shopbot-session")
         self._failures: dict[str, list[datetime]] = {}
 
     def add(self, email: str, password: str, role: Role, name: str, customer_id: str | None = None) -> Session:
@@ -60,6 +64,8 @@ class Accounts:
         email = _plain(email)
         if len(password) < SHORTEST_PASSWORD or len(password.encode()) > LONGEST_PASSWORD_BYTES:
             raise InputError("password", f"needs {SHORTEST_PASSWORD} characters or more, and at most 72 bytes")
+        if not self._may_be_used(password):
+            raise InputError("password", "is that of the demo, which everybody can read")
         if (role == "customer") != (customer_id is not None):
             raise InputError("customer_id", "customers have one, staff have none")
         hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt()).decode()
@@ -91,7 +97,7 @@ class Accounts:
         hashed = row.password_hash.encode() if row else _NOBODY
         given = password.encode()
         is_right = bcrypt.checkpw(given[:LONGEST_PASSWORD_BYTES], hashed) and len(given) <= LONGEST_PASSWORD_BYTES
-        if not is_right or row is None:
+        if not is_right or row is None or not self._may_be_used(password):
             self._failures.setdefault(email, []).append(self._clock())
             raise SignInRefused("e-mail or password is wrong")
         self._failures.pop(email, None)
@@ -107,6 +113,9 @@ class Accounts:
         if row is None or _stamp(row) != stamp:
             return None
         return Session(account_id=row.id, name=row.name, email=row.email, role=row.role, customer_id=row.customer_id)
+
+    def _may_be_used(self, password: str) -> bool:
+        return self._is_demo or password != DEMO_PASSWORD
 
     def _row(self, condition: object) -> Row[tuple[object, ...]] | None:
         with self._engine.connect() as connection:

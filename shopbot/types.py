@@ -1,11 +1,14 @@
 """The nouns of the shop. Plain, immutable, without behaviour that needs a database or a model."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 AttributeValue = str | int | float | bool | list[str | int | float]
+Role = Literal["customer", "associate", "merchandiser", "agent"]
+"""Who somebody is that has signed in: a customer, or staff."""
+ROLES: tuple[Role, ...] = get_args(Role)
 RecordKind = Literal["product", "policy", "order", "promotion"]
 
 

@@ -20,9 +20,10 @@ from shopbot.accounts import Session
 from shopbot.errors import ConfigError
 from shopbot.order_rules import read_figures
 from shopbot.orders import Order
-from shopbot.settings import REPOSITORY
+from shopbot.settings import REPOSITORY, Settings
 from shopbot.shop import load_shop
 from shopbot.tables import order_changes
+from shopbot.types import Hit
 
 pytestmark = pytest.mark.model
 
@@ -329,3 +330,12 @@ def test_a_figure_that_the_policies_do_not_say_stops_the_start() -> None:
     wrong = figures.model_copy(update={"return_days": figures.label_fee.model_copy(update={"text": "(\\d+) moons"})})
     with pytest.raises(ConfigError, match=r"order_rules\.yaml: return_days"):
         check_rules(shop, wrong)
+
+
+def test_what_is_written_into_a_checkpoint_does_not_become_code(tmp_path: Path) -> None:
+    """Whoever can write into the database could otherwise name any callable."""
+    saver = open_checkpointer(Settings(_env_file=None, home=tmp_path))  # type: ignore[call-arg]
+    written = saver.serde.dumps_typed({"change": {"id": "1"}, "hit": Hit(id="a", score=1.0)})
+    restored = saver.serde.loads_typed(written)
+    assert restored["change"] == {"id": "1"}
+    assert not isinstance(restored["hit"], Hit)

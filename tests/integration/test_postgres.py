@@ -11,17 +11,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, interrupt
 from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from app.checkpoints import open_checkpointer
 from shopbot.database import open_database, writing
 from shopbot.errors import ConfigError
 from shopbot.facts import FactUpdate
+from shopbot.settings import Settings
 from shopbot.tables import catalog_versions, conversations, metadata, records
 from tests.fakes_data import NOON, ROOT, changed_product, migrated_to
 from tests.integration.test_ingest import Home, found, open_home
@@ -167,3 +172,28 @@ def test_an_unreachable_server_is_a_config_error_without_the_password() -> None:
     with pytest.raises(ConfigError, match="cannot open the database") as caught:
         open_database("postgresql+psycopg://shop:secret@127.0.0.1:1/shop")
     assert "secret" not in str(caught.value)
+
+
+def test_a_proposal_waits_in_postgres_until_it_is_answered(url: str, tmp_path: Path) -> None:
+    """With the checkpointer of another process, as after a restart."""
+
+    class Waiting(TypedDict, total=False):
+        change: dict[str, str]
+        reply: str
+
+    graph = StateGraph(Waiting)
+    graph.add_node("propose", lambda _: {"change": {"action": "cancel"}})
+    graph.add_node("confirm", lambda _: {"reply": interrupt("well?")})
+    graph.add_edge(START, "propose")
+    graph.add_edge("propose", "confirm")
+    settings = Settings(_env_file=None, home=tmp_path, database_url=url)  # type: ignore[call-arg]
+    thread: RunnableConfig = {"configurable": {"thread_id": "a conversation"}}
+    before, after = open_checkpointer(settings), open_checkpointer(settings)
+    graph.compile(checkpointer=before).invoke({}, thread, durability="sync")
+    answered = graph.compile(checkpointer=after)
+    assert answered.get_state(thread).next == ("confirm",)
+    assert answered.invoke(Command(resume="yes"), thread) == {"change": {"action": "cancel"}, "reply": "yes"}
+    after.delete_thread("a conversation")
+    assert before.get(thread) is None
+    for saver in (before, after):
+        saver.conn.close()  # type: ignore[attr-defined]

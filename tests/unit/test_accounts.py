@@ -13,11 +13,12 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from sqlalchemy import Engine, delete, select, update
 
-from shopbot.accounts import MOST_FAILURES, ROLES, SESSION_HOURS, Accounts, Role, open_secret
+from shopbot.accounts import DEMO_PASSWORD, MOST_FAILURES, SESSION_HOURS, Accounts, open_secret
 from shopbot.database import open_database
 from shopbot.errors import ConfigError, InputError, SignInRefused
 from shopbot.orders import seed_orders
 from shopbot.tables import accounts
+from shopbot.types import ROLES, Role
 from tests.fakes_data import NOON
 
 PASSWORD = "a long walk"
@@ -378,3 +379,18 @@ def test_a_key_that_cannot_be_read_or_written_is_an_error_of_the_configuration(t
     for home in ("a", "b"):
         with pytest.raises(ConfigError, match="SHOPBOT_SESSION_KEY"):
             open_secret(tmp_path / home, None)
+
+
+def test_password_and_sessions_of_a_demo_open_nothing_when_its_home_is_served_as_something_else(
+    engine: Engine, clock: Clock
+) -> None:
+    demo = Accounts(engine, "secret", clock, is_demo=True)
+    demo.add("lea@x.example", DEMO_PASSWORD, "agent", "Lea")
+    token = demo.sign_in("lea@x.example", DEMO_PASSWORD)
+    assert demo.session(token) is not None
+    served = Accounts(engine, "secret", clock)
+    assert served.session(token) is None
+    assert refused(served, "lea@x.example", DEMO_PASSWORD) == "e-mail or password is wrong"
+    with pytest.raises(InputError) as error:
+        served.add("bob@x.example", DEMO_PASSWORD, "agent", "Bob")
+    assert error.value.field == "password"

@@ -91,7 +91,7 @@ def test_a_recipe_that_extends_nothing_known_is_refused(tmp_path: Path) -> None:
         read_recipe(str(path))
 
 
-@pytest.mark.parametrize("name", ["lora", "quarter", "half", "copied"])
+@pytest.mark.parametrize("name", ["lora", "quarter", "copied"])
 def test_every_shipped_recipe_can_be_read(name: str) -> None:
     assert read_recipe(name).name == name
 
