@@ -107,7 +107,12 @@ class ChatService:
             conversation_id = self._conversation(conversation_id, customer_id, connection)
             history = self._history(conversation_id, connection)
             messages = (*history, Message(role="user", content=text))
-            request = TurnRequest(messages=messages, arm=arm, customer_id=customer_id)
+            request = TurnRequest(
+                messages=messages,
+                arm=arm,
+                customer_id=customer_id,
+                audience=session.audience if session else "customer",
+            )
             check_request(request, self._deps)
             values = {"id": run_id, "conversation_id": conversation_id, "question": text, "state": "running"}
             connection.execute(insert(runs).values(**values, created_at=self._deps.clock()))

@@ -67,6 +67,7 @@ def ask(
     batch: Annotated[Path | None, typer.Option(help="JSON Lines file of conversations to answer.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the answers go; needed with --batch.")] = None,
     arm: Annotated[str | None, typer.Option(help="base or tuned; default: SHOPBOT_DEFAULT_ARM.")] = None,
+    audience: Annotated[str, typer.Option(help="customer, associate or merchandiser.")] = "customer",
 ) -> None:
     """Ask the assistant a question, or a file of them."""
     from app.batch import ask as answer
@@ -83,7 +84,8 @@ def ask(
         errors.print(summary_of(files[1]), highlight=False, soft_wrap=True)
         _end_of_batch(failed)
         return
-    result = answer(services, TurnRequest(messages=(Message(role="user", content=text or ""),), arm=arm))
+    message = Message(role="user", content=text or "")
+    result = answer(services, TurnRequest(messages=(message,), arm=arm, audience=audience))
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
         return

@@ -36,12 +36,16 @@ from shopbot.prompts import RolePrompt, Values, load_prompt
 from shopbot.search import FusionWeights
 from shopbot.settings import Settings
 from shopbot.shop import Shop, load_shop
-from shopbot.types import PolicySection
+from shopbot.types import PolicySection, Role
 
 Progress = Callable[[str, int, int], None]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 DEMO_CUSTOMERS = 4
-DEMO_AGENT = "agent@example.com"
+DEMO_STAFF: dict[str, Role] = {
+    "associate@example.com": "associate",
+    "merchandiser@example.com": "merchandiser",
+    "agent@example.com": "agent",
+}
 
 
 @dataclass
@@ -125,18 +129,19 @@ def check_demo(settings: Settings) -> None:
 
 
 def demo_accounts(settings: Settings, accounts: Accounts, customers: Sequence[Customer]) -> Demo | None:
-    """Accounts for the first customers and an agent, where the settings ask for a demo and there are none yet.
+    """Accounts for the first customers and every kind of staff, where the settings ask for a demo and there are none.
 
     Raises ConfigError as `check_demo` does.
     """
     check_demo(settings)
     if not settings.demo:
         return None
-    demo = Demo((*(customer.email for customer in customers[:DEMO_CUSTOMERS]), DEMO_AGENT))
+    demo = Demo((*(customer.email for customer in customers[:DEMO_CUSTOMERS]), *DEMO_STAFF))
     if accounts.count() == 0:
         for customer in customers[:DEMO_CUSTOMERS]:
             accounts.add(customer.email, demo.password, "customer", customer.name, customer.id)
-        accounts.add(DEMO_AGENT, demo.password, "agent", "Demo agent")
+        for email, role in DEMO_STAFF.items():
+            accounts.add(email, demo.password, role, f"Demo {role}")
     return demo
 
 
@@ -201,7 +206,7 @@ def check_tuned(models: Mapping[str, ServedModel]) -> None:
 
 def prompts_of(arm: str, max_tokens: int, values: Values = "referred") -> dict[str, RolePrompt]:
     """An arm's prompts by role, their answers capped; `values` as its model was tuned."""
-    roles = [Route.PRODUCT.value, Route.POLICY.value, *(["policy_text"] if arm == "tuned" else [])]
+    roles = [Route.PRODUCT.value, Route.POLICY.value, "description", *(["policy_text"] if arm == "tuned" else [])]
     return {role: load_prompt(role, arm).with_values(values).capped(max_tokens) for role in roles}
 
 

@@ -16,7 +16,8 @@ from finetune.material import Conversation, Material, WrittenTurn
 from finetune.recipe import DataPlan
 from finetune.typos import mistyped
 from shopbot.cards import Asked
-from shopbot.chat_format import as_cards, as_sections, to_messages
+from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
+from shopbot.descriptions import TONES, Brief, described, material_of
 from shopbot.errors import ConfigError
 from shopbot.intents import about_it, fold_of
 from shopbot.language import content_stems, fold, words
@@ -100,6 +101,7 @@ class Builder:
             ("unknown", self._unknown(), plan.unknown),
             ("partly known", self._partly_known(), plan.partly_known),
             ("not sold", self._not_sold(), plan.not_sold),
+            ("descriptions", self._descriptions(), None),
             ("policies", self._policies(), None),
             ("conversations", self._conversations(), None),
         ]
@@ -288,6 +290,17 @@ class Builder:
             near = self._random.sample(list(self._products.values()), k=number % 3)
             answer = self._pick(patterns.not_sold_answers).format(what=item.what)
             yield self._product_example(f"not-sold-{number}", "not_sold", item.ask, near, answer)
+
+    def _descriptions(self) -> Iterator[TrainingExample]:
+        """Texts of every tone and many lengths; their sentences are the record's, choice and order are learnt."""
+        for number in range(self._plan.descriptions):
+            source = product_source(1, self._any_product(), None, self._shop.config.locale)
+            brief = Brief(tone=TONES[number % len(TONES)], words=self._random.randrange(20, 101, 5))
+            answer = " ".join(statement.text for statement in described(source, brief))
+            context = as_facts((1, statement.text) for statement in material_of(source))
+            question = brief.instruction(source.title)
+            key = f"description-{number}"
+            yield self._example(key, "description", "description", "patterns", question, context, answer, (source.id,))
 
     def _product_example(
         self, key: str, kind: Kind, question: str, products: Sequence[Product], answer: str

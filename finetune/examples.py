@@ -14,7 +14,7 @@ ANSWER_END = "<|im_end|>"
 """What ends every message of the base's chat template."""
 Kind = Literal[
     "product", "several_fields", "stock", "compare", "unknown_attribute", "partly_known", "not_sold", "policy_closed",
-    "policy_opening", "policy_text", "conversation",
+    "policy_opening", "policy_text", "conversation", "description",
 ]  # fmt: skip
 
 

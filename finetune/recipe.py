@@ -32,6 +32,7 @@ class DataPlan(Frozen):
     recitals: int = Field(default=12, ge=0)
     openings: int = Field(default=12, ge=0)
     texts: int = Field(default=3, ge=0)
+    descriptions: int = Field(default=0, ge=0)
     misread_kept: float = Field(default=1.0, ge=0, le=1)
     values: Values = "referred"
 

@@ -11,6 +11,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from graph.audiences import describe
 from graph.consent import confirm
 from graph.deps import Deps, Turn
 from graph.desk import look_up_orders
@@ -20,7 +21,9 @@ from graph.routing import Route
 from graph.state import State, start_state
 from graph.turn import Message, TurnRequest, TurnResult
 from graph.write import verify, write
+from shopbot.descriptions import asks_to_write
 from shopbot.errors import InputError, NotAvailable
+from shopbot.types import AUDIENCES
 
 # The longest way through the graph has nine nodes; twice that where an answer to a proposal turns out to be a question.
 RECURSION_LIMIT = 25
@@ -38,6 +41,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
         look_up_policies,
         look_up_orders,
         look_up_promotions,
+        describe,
         small_talk,
         write,
         verify,
@@ -51,6 +55,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
         "route",
         handled_by,
         {
+            "description": "describe",
             Route.PRODUCT: "look_up_products",
             Route.POLICY: "look_up_policies",
             Route.ORDER: "look_up_orders",
@@ -64,7 +69,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
     graph.add_edge("write", "verify")
     for look_up in ("look_up_orders", "look_up_promotions"):
         graph.add_edge(look_up, "verify")
-    for last in ("verify", "small_talk"):
+    for last in ("verify", "small_talk", "describe"):
         graph.add_edge(last, "respond")
     graph.add_conditional_edges("respond", is_waiting, {True: "confirm", False: END})
     return graph.compile(checkpointer=checkpointer)
@@ -79,16 +84,22 @@ def is_waiting(state: State) -> bool:
     return state.get("change") is not None
 
 
-def handled_by(state: State) -> Route:
-    return state["route"]
+def handled_by(state: State) -> str:
+    """The role that looks the answer up; a merchandiser who wants a text about a product gets one written."""
+    is_asked_to = state["request"].audience == "merchandiser" and asks_to_write(state["question"])
+    may_be = state["focus"] or state["route"] in (Route.PRODUCT, Route.OTHER)
+    return "description" if is_asked_to and may_be else state["route"]
 
 
 def next_after_look_up(state: State, runtime: Runtime[Turn]) -> str:
     """A list of suggestions is put together from the records; the model writes about the records that were asked for.
 
-    A model that was not tuned loses the thread over several records: their comparison is put together, too.
+    A model that was not tuned loses the thread over several records: their comparison is put together, too. Staff get
+    the figures themselves.
     """
     turn = runtime.context
+    if state["request"].audience != "customer":
+        return "verify"
     if turn.prompt(state["route"]).layout == "cards":
         return "write" if state["sources"] or state["lead"] else "verify"
     return "write" if state["points"] and not state["as_list"] else "verify"
@@ -151,5 +162,5 @@ def check_request(request: TurnRequest, deps: Deps) -> None:
         if request.arm != "tuned":
             raise InputError("arm", f"unknown arm {request.arm!r}; arms are 'base' and 'tuned'")
         raise NotAvailable("arm", "tuned", "this shop has no adapter, or it does not fit the engine; use 'base'")
-    if request.audience != "customer":
-        raise NotAvailable("audience", request.audience, "only 'customer' is served; leave it out")
+    if request.audience not in AUDIENCES:
+        raise InputError("audience", f"unknown audience {request.audience!r}; there are {', '.join(AUDIENCES)}")

@@ -34,7 +34,7 @@ def draft_from_facts(points: Sequence[Point], state: State, turn: Turn, pen: Pen
     sources = {point.source.number: point.source for point in points}
     account = state["account"]
     facts = as_facts((point.source.number, point.statement.text) for point in points)
-    for sentence in _sentences(_stream(turn.prompt(state["route"]), facts, state, turn)):
+    for sentence in sentences_of(stream(turn.prompt(state["route"]), facts, state, turn)):
         outcome = check(sentence, sources, turn.lexicon)
         if outcome.finding:
             account.findings.append(f"{outcome.finding.value}: {sentence}")
@@ -56,7 +56,7 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
         if prompt.values == "copied" and (asked := state["asked"].get(source.number))
     }
     cards = as_cards(state["sources"], state["asked"], copied)
-    for sentence in _sentences(_stream(prompt, cards, state, turn)):
+    for sentence in sentences_of(stream(prompt, cards, state, turn)):
         if _is_courtesy(sentence, turn):
             pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
             continue
@@ -80,7 +80,7 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
         return state["points"]  # rows of a chart are looked up; nobody learns them by heart
     hints = alike(state["sections"])
     sources = {hit.id: policy_source(1, turn.version.policies[hit.id]) for hit in hints}
-    pieces = _stream(turn.prompt(state["route"]), as_sections(hit.id for hit in hints), state, turn)
+    pieces = stream(turn.prompt(state["route"]), as_sections(hit.id for hit in hints), state, turn)
     points = _recite(pieces, _NAMED_SECTION, sources, state, turn, pen)
     if points is None:
         state["account"].repaired = True
@@ -91,7 +91,7 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
 def draft_from_text(state: State, turn: Turn, pen: Pen) -> list[Point] | None:
     """The same over the texts of the sections that may be meant."""
     sources = texts_of(state["sections"], turn)
-    pieces = _stream(turn.prompt("policy_text"), as_cards(sources), state, turn)
+    pieces = stream(turn.prompt("policy_text"), as_cards(sources), state, turn)
     return _recite(pieces, _NAMED_RECORD, {str(source.number): source for source in sources}, state, turn, pen)
 
 
@@ -112,7 +112,7 @@ def _recite(
     source: Source | None = None
     points: list[Point] = []
     is_true = False
-    with closing(_sentences(pieces)) as sentences:
+    with closing(sentences_of(pieces)) as sentences:
         for sentence in sentences:
             if _STEP_NUMBER.fullmatch(sentence):
                 continue
@@ -174,10 +174,12 @@ def _is_courtesy(sentence: str, turn: Turn) -> bool:
     return " ".join(sentence.split()) in turn.courtesies
 
 
-def _stream(prompt: RolePrompt, context: str, state: State, turn: Turn) -> Iterator[str]:
-    account, config = state["account"], turn.deps.shop.config
-    timings = Timings()
-    messages = to_messages(prompt, context, state["question"], assistant=config.assistant_name, shop=config.name)
+def stream(prompt: RolePrompt, context: str, state: State, turn: Turn, question: str | None = None) -> Iterator[str]:
+    """The model's reply, piece by piece, to the customer's question or to `question` in its place."""
+    account, config, timings = state["account"], turn.deps.shop.config, Timings()
+    account.prompt_hash = prompt.hash
+    asked = state["question"] if question is None else question
+    messages = to_messages(prompt, context, asked, assistant=config.assistant_name, shop=config.name)
     try:
         yield from turn.model.stream_text(
             messages,
@@ -191,7 +193,7 @@ def _stream(prompt: RolePrompt, context: str, state: State, turn: Turn) -> Itera
         account.answer_tokens = _add(account.answer_tokens, timings.answer_tokens)
 
 
-def _sentences(pieces: Iterable[str]) -> Generator[str]:
+def sentences_of(pieces: Iterable[str]) -> Generator[str]:
     """Yield sentences as soon as they are surely complete; the open rest at the end counts as one."""
     text = ""
     for piece in pieces:

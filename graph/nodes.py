@@ -6,6 +6,7 @@ import time
 from langgraph.runtime import Runtime
 
 from graph.asks import says_nothing
+from graph.audiences import briefly
 from graph.deps import Turn
 from graph.desk import gives_email, number_and_email
 from graph.find import (
@@ -116,19 +117,24 @@ def _found(findings: Findings, started: float, state: State, runtime: Runtime[Tu
         for line in lead:
             pen.show(Sentence(text=line.text, author="shop"))
         lead = []
+    to_staff = state["request"].audience != "customer"
     return {
-        "points": findings.points,
+        "points": briefly(findings.points, findings.sources) if to_staff else findings.points,
         "lead": lead,
         "sources": findings.sources,
         "asked": findings.asked,
-        "as_list": findings.as_list,
+        "as_list": findings.as_list or to_staff,
         "account": account,
     }
 
 
 def _is_written_by_model(lead: list[Lead], state: State, turn: Turn) -> bool:
     """Whether a tuned model gets to say the lead itself; what it leaves out is said after its draft."""
-    return turn.prompt(state["route"]).layout == "cards" and any(line.about for line in lead)
+    return (
+        state["request"].audience == "customer"
+        and turn.prompt(state["route"]).layout == "cards"
+        and any(line.about for line in lead)
+    )
 
 
 def small_talk(state: State, runtime: Runtime[Turn]) -> State:
@@ -157,7 +163,7 @@ def respond(state: State, runtime: Runtime[Turn]) -> State:
         tokens=Tokens(prompt=account.prompt_tokens, answer=account.answer_tokens),
         reduced=account.reduced,
         stopped=account.stopped,
-        prompt_hash=prompt.hash if (prompt := turn.deps.prompts[turn.arm].get(state["route"])) else None,
+        prompt_hash=account.prompt_hash,
         fingerprint=turn.model.fingerprint,
         findings=tuple(account.findings),
     )
@@ -178,14 +184,18 @@ def model_share(sentences: list[Sentence]) -> float:
 
 
 def verdict_of(state: State) -> Verdict:
-    """passed: as the model (or the shop's phrases) had it; repaired: partly; fallback: composed or unknown."""
+    """passed: as the model (or the shop's phrases) had it; repaired: partly; fallback: composed or unknown.
+
+    Staff who ask for facts get them from the records, as is meant.
+    """
     account = state["account"]
     authors = {sentence.author for sentence in account.sentences}
     if state["refused"]:
         return "refused"
     if "model" in authors:
         return "repaired" if account.repaired or account.findings or "record" in authors else "passed"
-    looked_up = state["route"] in (Route.PRODUCT, Route.POLICY)
+    from_records = state["request"].audience != "customer" and account.prompt_hash is None
+    looked_up = state["route"] in (Route.PRODUCT, Route.POLICY) and not from_records
     return "fallback" if looked_up else "passed"
 
 

@@ -53,6 +53,7 @@ class Account:
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
     repaired: bool = False
+    prompt_hash: str | None = None
     reduced: str | None = None
     stopped: bool = False
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, Row, func, insert, select
 from shopbot.database import writing
 from shopbot.errors import ConfigError, InputError, SignInRefused
 from shopbot.tables import accounts, customers
-from shopbot.types import Frozen, Role
+from shopbot.types import Audience, Frozen, Role
 
 SESSION_HOURS = 12
 SHORTEST_PASSWORD = 8
@@ -44,6 +44,11 @@ class Session(Frozen):
     @property
     def is_staff(self) -> bool:
         return self.role != "customer"
+
+    @property
+    def audience(self) -> Audience:
+        """Whom answers are for; an agent needs them as brief as a store associate does."""
+        return "associate" if self.role == "agent" else self.role
 
 
 class Accounts:

@@ -9,6 +9,9 @@ AttributeValue = str | int | float | bool | list[str | int | float]
 Role = Literal["customer", "associate", "merchandiser", "agent"]
 """Who somebody is that has signed in: a customer, or staff."""
 ROLES: tuple[Role, ...] = get_args(Role)
+Audience = Literal["customer", "associate", "merchandiser"]
+"""Whom an answer is for."""
+AUDIENCES: tuple[Audience, ...] = get_args(Audience)
 RecordKind = Literal["product", "policy", "order", "promotion"]
 
 

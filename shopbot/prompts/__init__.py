@@ -1,16 +1,17 @@
 """Role prompts: Markdown files with front matter, one folder an arm, versioned, hashed into every trace."""
 
 import hashlib
+import string
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from shopbot.chat_models.decoding import Decoding
 from shopbot.errors import ConfigError
-from shopbot.types import Frozen
+from shopbot.types import Audience, Frozen
 
 FOLDER = Path(__file__).parent
 
@@ -31,19 +32,27 @@ class Example(Frozen):
 class RolePrompt(Frozen):
     """A role's prompt as its file states it; `layout` says how its records are rendered (`shopbot.chat_format`).
 
-    `values` says whether a tuned model refers to the values of a record or copies them. `system` may use {assistant}
-    and {shop}.
+    `values` says whether a tuned model refers to the values of a record or copies them. `variables` are the
+    placeholders of `system`: {assistant} and {shop} are filled in.
     """
 
     id: str
     version: int
     role: str
-    audience: str = "customer"
+    audience: Audience = "customer"
+    variables: tuple[Literal["assistant", "shop"], ...] = ("assistant", "shop")
     layout: Layout = "facts"
     values: Values = "referred"
     decoding: Decoding = Decoding()
     examples: tuple[Example, ...] = ()
     system: str
+
+    @model_validator(mode="after")
+    def _check_variables(self) -> Self:
+        used = {name for _, name, _, _ in string.Formatter().parse(self.system) if name is not None}
+        if used != set(self.variables):
+            raise ValueError(f"the text uses {sorted(used)}, 'variables' names {sorted(self.variables)}")
+        return self
 
     def with_values(self, values: Values) -> Self:
         return self.model_copy(update={"values": values})

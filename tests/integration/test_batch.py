@@ -76,7 +76,7 @@ BROKEN = {
     "ours is the last message": (line("l", PRICE, "It costs $1."), "l", "InputError", "customer's"),
     "tuned arm": (line("n1", PRICE, arm="tuned"), "n1", "NotAvailable", "arm='tuned' is not available"),
     "unknown arm": (line("n2", PRICE, arm="best"), "n2", "InputError", "unknown arm 'best'"),
-    "associate": (line("n3", PRICE, audience="associate"), "n3", "NotAvailable", "audience='associate'"),
+    "unknown audience": (line("n3", PRICE, audience="robot"), "n3", "InputError", "unknown audience 'robot'"),
 }
 
 

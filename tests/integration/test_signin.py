@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from app.api import create_api
 from app.signin import COOKIE, sign_in_routes
 from app.ui.signed_in import session_of
-from app.wiring import DEMO_AGENT, DEMO_CUSTOMERS, Demo, Services, accounts_of, demo_accounts, open_store, wire
+from app.wiring import DEMO_CUSTOMERS, DEMO_STAFF, Demo, Services, accounts_of, demo_accounts, open_store, wire
 from shopbot.accounts import MOST_FAILURES, SESSION_HOURS, Accounts, open_secret
 from shopbot.database import open_database, utc_now
 from shopbot.errors import ConfigError, RecordNotFound
@@ -304,16 +304,18 @@ def test_the_password_of_the_demo_is_shown_in_the_demo_only(form: Form) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_demo_accounts_are_four_customers_and_an_agent(host: str, shop_in: Open, tmp_path: Path) -> None:
+def test_demo_accounts_are_four_customers_and_one_of_each_kind_of_staff(
+    host: str, shop_in: Open, tmp_path: Path
+) -> None:
     settings, accounts, orders = shop_in(tmp_path, demo=True, host=host)
     demo = demo_accounts(settings, accounts, orders.customers())
     assert demo is not None
     sessions = [accounts.session(accounts.sign_in(email, demo.password)) for email in demo.emails]
     customers = [("customer", customer.id, customer.name) for customer in orders.customers()[:DEMO_CUSTOMERS]]
     assert [(who.role, who.customer_id, who.name) for who in sessions if who] == [
-        *customers, ("agent", None, "Demo agent"),
+        *customers, *((role, None, f"Demo {role}") for role in ROLES if role != "customer"),
     ]  # fmt: skip
-    assert (demo.emails[0], demo.emails[-1]) == (MAYA, DEMO_AGENT)
+    assert (demo.emails[0], demo.emails[DEMO_CUSTOMERS:]) == (MAYA, tuple(DEMO_STAFF))
 
 
 def test_demo_accounts_are_made_once(shop_in: Open, tmp_path: Path) -> None:

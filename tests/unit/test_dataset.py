@@ -287,7 +287,7 @@ def test_kinds_come_mixed(small_shop: Shop) -> None:
 def test_building_tells_its_progress(small_shop: Shop) -> None:
     said: list[tuple[str, int, int]] = []
     builder(small_shop).build(lambda *step: said.append(step))
-    assert [(number, count) for _, number, count in said] == [(number, 9) for number in range(1, 10)]
+    assert [(number, count) for _, number, count in said] == [(number, 10) for number in range(1, 11)]
 
 
 def test_examples_survive_being_written_and_read(small_shop: Shop, tmp_path: Path) -> None:

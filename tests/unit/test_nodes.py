@@ -172,9 +172,16 @@ def test_the_model_share_is_that_of_all_shown_sentences(authors: list[Author], s
     assert model_share([sentence(author) for author in authors]) == share
 
 
-def state(*authors: Author, route: Route = Route.PRODUCT, refused: bool = False, **account: object) -> State:
+def state(
+    *authors: Author,
+    route: Route = Route.PRODUCT,
+    refused: bool = False,
+    audience: str = "customer",
+    **account: object,
+) -> State:
     kept = Account(sentences=[sentence(author) for author in authors], **account)  # type: ignore[arg-type]
-    return {"account": kept, "route": route, "refused": refused}
+    request = TurnRequest(messages=(Message(role="user", content="?"),), audience=audience)
+    return {"account": kept, "route": route, "refused": refused, "request": request}
 
 
 @pytest.mark.parametrize(
@@ -189,6 +196,8 @@ def state(*authors: Author, route: Route = Route.PRODUCT, refused: bool = False,
         (state("shop"), "fallback"),
         (state(), "fallback"),
         (state("record", route=Route.POLICY), "fallback"),
+        (state("record", audience="associate"), "passed"),
+        (state("record", audience="merchandiser", prompt_hash="0"), "fallback"),
         (state("shop", route=Route.OTHER), "passed"),
         (state("shop", route=Route.ORDER), "passed"),
         (state("shop", route=Route.OTHER, refused=True), "refused"),
