@@ -91,9 +91,7 @@ def test_a_model_that_is_down_leaves_the_records_own_words(assistant: Any) -> No
     ],
 )
 def test_whom_an_answer_is_for_comes_from_the_session(role: Any, audience: str, assistant: Any, new_home: Any) -> None:
-    session = Session(
-        account_id="1", name="A", email="a@x.example", role=role
-    )
+    session = Session(account_id="1", name="A", email="a@x.example", role=role)
     assert session.audience == audience
     chat = assistant(home=new_home).services.chat
     run_id, _ = chat.start("I am an associate. " + WEIGHT, session=session)
