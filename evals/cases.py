@@ -5,6 +5,7 @@ looked at in figures only, never case by case, until it is replaced by a new one
 """
 
 import json
+from datetime import date
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from shopbot.errors import ConfigError
 from shopbot.types import Frozen
 
 FOLDER = Path(__file__).parent / "cases"
-ANSWERED = ("facts", "multi_turn", "policy", "paraphrase", "bias")
+ANSWERED = ("facts", "multi_turn", "policy", "promotion", "paraphrase", "bias")
 UNANSWERED = ("unanswerable", "not_sold", "out_of_scope", "ask_back")
 SLICES = (*ANSWERED, *UNANSWERED)
 SETS = ("development", "test")
@@ -23,8 +24,9 @@ SETS = ("development", "test")
 class Case(Frozen):
     """One conversation; `expects` are key strings, all of every inner list have to be said.
 
-    `product` and `section` are the records that answer it, `also` further sections that would do; `group` joins
-    paraphrases of one question, `variant` says how they differ.
+    `product`, `section` and `promotion` are the records that answer it, `also` further sections that would do; `group`
+    joins paraphrases of one question, `variant` says how they differ. `today` is the day in the shop on which it is
+    asked, where that matters.
     """
 
     id: str
@@ -32,11 +34,13 @@ class Case(Frozen):
     messages: tuple[Message, ...]
     product: str | None = None
     section: str | None = None
+    promotion: str | None = None
     also: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     expects: tuple[tuple[str, ...], ...] = ()
     group: str | None = None
     variant: str | None = None
+    today: date | None = None
 
     @property
     def question(self) -> str:
@@ -45,7 +49,7 @@ class Case(Frozen):
     @property
     def records(self) -> tuple[str, ...]:
         """Ids that a citation may name."""
-        return tuple(record for record in (self.product, self.section, *self.also) if record)
+        return tuple(record for record in (self.product, self.section, self.promotion, *self.also) if record)
 
 
 def read_cases(name: str, slices: tuple[str, ...] = SLICES) -> list[Case]:

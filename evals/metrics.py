@@ -1,7 +1,7 @@
 """What is right: pure functions of a case and an answer. They share no code with the check that guards the answers."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ from evals.cases import UNANSWERED, Case
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MARKER = re.compile(r"\[\d{1,3}\]|\[[a-z-]+\.[a-z-]+\]")
+_CITED = re.compile(r"((?:[^\[\]]|\[(?!\d{1,2}\]))*)\[(\d{1,2})\]")
+_STEP = re.compile(r"^\W*\d+\.\s", re.MULTILINE)
+_SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n")
 _ABSTAINS = re.compile(
     r"doesn't (?:say|mention|list)|does not (?:say|mention|list)|don't (?:know|sell|carry)"
     r"|don't have (?:any|that|it|those|them|information)\b(?! to)|don't have [^.]* in our catalog"
@@ -82,6 +85,15 @@ def grounded_share(answer: str, material: str) -> float:
     said = _NUMBER.findall(_plain(answer))
     held = set(_NUMBER.findall(_plain(material)))
     return sum(number in held for number in said) / len(said) if said else 1.0
+
+
+def true_of_cited(answer: str, records: Mapping[int, str]) -> bool:
+    """Whether every number stands in the record that its own sentence cites; `records` are their texts, by marker.
+
+    What cites nothing is the shop's own phrase and not looked at; the numbers of steps are no figures.
+    """
+    cited = ((_SENTENCE_END.split(_STEP.sub("", text))[-1], int(number)) for text, number in _CITED.findall(answer))
+    return all(grounded_share(sentence, records.get(number, "")) == 1 for sentence, number in cited)
 
 
 def in_voice(answer: str) -> bool:

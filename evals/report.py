@@ -19,6 +19,7 @@ from evals.metrics import (
     paired_interval,
     rouge_l,
     token_f1,
+    true_of_cited,
     upper_bound_of_none,
 )
 from evals.runs import Answer, Outcome
@@ -218,17 +219,13 @@ def _is_asked(outcome: Outcome) -> bool:
 
 def _checked(outcomes: Outcomes) -> str:
     """What customers see: nothing wrong, how much of it the model wrote, how often records had to answer alone."""
-    wrong = []
-    for found in outcomes.values():
-        answered = [o for o in found if o.case.slice in ANSWERED]
-        count = sum(is_wrong(o, o.shown) for o in answered)
-        bound = (
-            f", upper bound {upper_bound_of_none(len(answered)):.2%}".replace("%", " %")
-            if answered and not count
-            else ""
-        )
-        wrong.append(f"{count} of {len(answered)}{bound}")
-    wrong_row = f"| answers with a number or stock that is not the record's | {' | '.join(wrong)} |"
+    answered = [[o for o in found if o.case.slice in ANSWERED] for found in outcomes.values()]
+    false = [_counted([not true_of_cited(o.shown.text, o.records) for o in found]) for found in outcomes.values()]
+    beside = [_counted([is_wrong(o, o.shown) for o in found]) for found in answered]
+    wrong_rows = [
+        f"| answers with a number that the record they cite does not have | {' | '.join(false)} |",
+        f"| answers with a number or stock that the record asked about does not have | {' | '.join(beside)} |",
+    ]
     return _rows(
         outcomes,
         "As shown",
@@ -240,8 +237,16 @@ def _checked(outcomes: Outcomes) -> str:
                 float(o.result.fallback) if o.was_asked else None
             ),
         },
-        [wrong_row],
+        wrong_rows,
     )
+
+
+def _counted(found: Sequence[bool]) -> str:
+    """ "0 of 160, upper bound 1.85 %": how often, and how often it may be where it never was."""
+    bound = (
+        f", upper bound {upper_bound_of_none(len(found)):.2%}".replace("%", " %") if found and not any(found) else ""
+    )
+    return f"{sum(found)} of {len(found)}{bound}"
 
 
 def _differences(outcomes: Outcomes) -> str:
@@ -293,6 +298,7 @@ def as_rows(outcomes: Outcomes) -> list[dict[str, Any]]:
             "expects": o.case.expects, "role": o.result.role, "asked": o.was_asked,
             "draft": o.draft.text, "draft_right": is_right(o.case, o.draft), "cited": o.draft.cited,
             "shown": o.shown.text, "shown_right": is_right(o.case, o.shown), "wrong": is_wrong(o, o.shown),
+            "true_of_cited": true_of_cited(o.shown.text, o.records),
             "verdict": o.result.verdict, "model_share": o.result.model_share, "findings": o.result.findings,
             "alone": o.alone_draft and o.alone_draft.text,
             "alone_right": o.alone_draft and is_right(o.case, o.alone_draft),

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from evals.cases import Case
 from evals.prompting import final_answer
@@ -49,7 +51,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One case by one arm: the draft and the shown answer; `material` is what is true.
+    """One case by one arm: the draft and the shown answer.
+
+    `material` is what is true of the case's records, `records` of those that the shown answer cites, by marker.
 
     Where the parts were measured, too: the same without retrieval, and the draft over the policies' text.
     """
@@ -60,6 +64,7 @@ class Outcome:
     result: TurnResult
     was_asked: bool
     material: str
+    records: dict[int, str]
     alone_draft: Answer | None = None
     alone_shown: Answer | None = None
     text_draft: Answer | None = None
@@ -97,6 +102,7 @@ def run_cases(
 
 def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder, with_parts: bool) -> Outcome:
     recorder.replies.clear()
+    deps = replace(deps, clock=_noon(case.today, deps)) if case.today else deps
     turn = Turn(deps, deps.catalog.active(), arm, threading.Event())
     request = TurnRequest(messages=case.messages, arm=arm)
     state = cast(State, graph.invoke(start_state(request), context=turn))
@@ -107,12 +113,18 @@ def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder, w
     )  # fmt: skip
     reply = recorder.replies[0] if recorder.replies else None
     draft = _draft(reply, case, state, turn) if reply is not None else shown
-    outcome = Outcome(case, draft, shown, result, reply is not None, _material(case, turn))
+    outcome = Outcome(case, draft, shown, result, reply is not None, _material(case, turn), _cited(result, turn))
     if not with_parts:
         return outcome
     alone = _alone(case, turn, recorder)
     text = _over_text(case, state, turn, recorder) if case.section else None
     return replace(outcome, alone_draft=alone, alone_shown=_checked_alone(alone, case, turn), text_draft=text)
+
+
+def _noon(day: date, deps: Deps) -> Callable[[], datetime]:
+    """A clock that stands at noon of a day in the shop."""
+    moment = datetime.combine(day, time(12), ZoneInfo(deps.shop.config.timezone))
+    return lambda: moment
 
 
 def _draft(reply: str, case: Case, state: State, turn: Turn) -> Answer:
@@ -198,12 +210,20 @@ def _product(product_id: str, turn: Turn) -> Source:
     return product_source(1, turn.version.products[product_id], facts.get(product_id), turn.deps.shop.config.locale)
 
 
+def _cited(result: TurnResult, turn: Turn) -> dict[int, str]:
+    """The whole text of the records that an answer cites, live facts included."""
+    return {number: _text_of(citation.id, turn) for number, citation in enumerate(result.citations, start=1)}
+
+
+def _text_of(record: str, turn: Turn) -> str:
+    if record in turn.version.products:
+        return "\n".join([record, *(statement.text for statement in _product(record, turn).statements)])
+    if record in turn.version.policies:
+        return turn.version.policies[record].text
+    promotion = next((item for item in turn.deps.shop.promotions if item.id == record), None)
+    return f"{promotion.text}\n{promotion.conditions}" if promotion else ""
+
+
 def _material(case: Case, turn: Turn) -> str:
     """Everything that is true of the case's records, and what the customer said."""
-    told = [message.content for message in case.messages]
-    if case.product:
-        told += [case.product, *(s.text for s in _product(case.product, turn).statements)]
-    for section in (case.section, *case.also):
-        if section:
-            told.append(turn.version.policies[section].text)
-    return "\n".join(told)
+    return "\n".join([*(message.content for message in case.messages), *(_text_of(key, turn) for key in case.records)])

@@ -16,6 +16,8 @@ from shopbot.language import content_stems
 from shopbot.statements import Source, Statement
 from shopbot.types import Promotion
 
+_CODE = re.compile(r"\b[A-Za-z]{3,12}\d{1,3}\b")
+
 
 def look_up_promotions(state: State, runtime: Runtime[Turn]) -> State:
     """Say what is on offer today: what the question names, or else everything."""
@@ -23,14 +25,14 @@ def look_up_promotions(state: State, runtime: Runtime[Turn]) -> State:
     promotions = [item for item in turn.deps.shop.promotions if item.approved]
     today = turn.deps.clock().astimezone(turn.zone).date()
     running = [item for item in promotions if is_running(item, today)]
-    by_code = with_code(state["question"], promotions)
-    chosen = [item for item in by_code if item in running] or in_category(state["question"], running)
-    for item in by_code:
-        if item not in running:
-            pen.show(Sentence(text=turn.phrase("code_not_valid", code=item.code), author="shop"))
+    codes = codes_in(state["question"])
+    by_code = [item for item in running if item.code and item.code.upper() in codes]
+    chosen = by_code or in_category(state["question"], running)
+    for code in sorted(codes - {item.code.upper() for item in by_code if item.code}):
+        pen.show(Sentence(text=turn.phrase("code_not_valid", code=code), author="shop"))
     if not running:
         pen.show(Sentence(text=turn.phrase("no_offers"), author="shop"))
-    elif not chosen and not by_code and asks_for_a_kind(state["question"], turn):
+    elif not chosen and not codes and asks_for_a_kind(state["question"], turn):
         pen.show(Sentence(text=turn.phrase("no_offer_for_that"), author="shop"))
     points = [
         Point(source, statement)
@@ -45,10 +47,9 @@ def is_running(promotion: Promotion, today: date) -> bool:
     return promotion.starts <= today <= promotion.ends
 
 
-def with_code(question: str, promotions: Iterable[Promotion]) -> list[Promotion]:
-    """Promotions whose code stands in the question."""
-    said = {word.upper() for word in re.findall(r"\w+", question)}
-    return [item for item in promotions if item.code and item.code.upper() in said]
+def codes_in(question: str) -> set[str]:
+    """What is written like a code, letters and then figures: "TENT20"; whether there is such a code or not."""
+    return {word.upper() for word in _CODE.findall(question)}
 
 
 def in_category(question: str, promotions: Iterable[Promotion]) -> list[Promotion]:

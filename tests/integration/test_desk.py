@@ -308,8 +308,17 @@ def test_a_promotion_begins_and_ends_with_its_days_in_the_shops_time(
 
 def test_what_is_not_approved_is_never_offered(on: Callable[[datetime], Conversation]) -> None:
     told = on(datetime(2027, 7, 1, 18, 0, tzinfo=UTC)).say("any deals on stoves? does COOK20 work?")
-    assert "COOK20" not in told.answer
+    assert "The code COOK20 is not valid today." in told.answer
     assert "$20" not in told.answer
+
+
+@pytest.mark.parametrize(
+    ("question", "code"), [("is SAVE99 a valid promo code?", "SAVE99"), ("promo save99?", "SAVE99")]
+)
+def test_a_code_that_never_was_is_said_to_be_invalid(
+    question: str, code: str, on: Callable[[datetime], Conversation]
+) -> None:
+    assert f"The code {code} is not valid today." in on(SATURDAY).say(question).answer
 
 
 def test_a_code_that_has_ended_is_said_to_be_invalid(on: Callable[[datetime], Conversation]) -> None:

@@ -19,6 +19,8 @@ from tests.unit.test_verify_catalog import SHOP, catalog, lexicon
 TRAINING = SHOP.folder / "training"
 ASKED_IN = (SHOP.folder / "fields.yaml", SHOP.folder / "routes.yaml", SHOP.folder / "policies" / "questions.yaml")
 SECTIONS = {section.id: section for section in SHOP.policies}
+PROMOTIONS = {promotion.id: promotion for promotion in SHOP.promotions}
+WITHOUT_OFFER = {"no offer", "not valid"}
 GROUPED = ("paraphrase", "bias")
 
 
@@ -123,20 +125,36 @@ def test_products_for_training_are_left() -> None:
 
 
 def test_every_record_that_a_case_names_exists() -> None:
-    known = set(catalog()[0]) | set(SECTIONS)
+    known = set(catalog()[0]) | set(SECTIONS) | set(PROMOTIONS)
     assert [(case.id, record) for case in cases() for record in case.records if record not in known] == []
 
 
 def test_a_case_that_can_be_answered_has_records_and_expects_something_of_them() -> None:
     answered = [case for case in cases() if case.slice not in UNANSWERED]
-    assert [case.id for case in answered if not (case.records and case.expects and all(case.expects))] == []
+    assert [case.id for case in answered if not (case.expects and all(case.expects))] == []
+    assert [case.id for case in answered if not case.records and not says_there_is_no_offer(case)] == []
     assert [case.id for case in cases() if case.slice in UNANSWERED and case.expects] == []
+
+
+def says_there_is_no_offer(case: Case) -> bool:
+    """What is expected where no promotion answers: these are the shop's own phrases."""
+    return case.slice == "promotion" and {key for keys in case.expects for key in keys} <= WITHOUT_OFFER
+
+
+def test_promotions_of_cases_run_on_their_day_and_the_others_do_not() -> None:
+    dated = [case for case in cases() if case.slice == "promotion"]
+    assert [case.id for case in dated if case.today is None] == []
+    for case in dated:
+        running = {p.id for p in PROMOTIONS.values() if p.approved and case.today and p.starts <= case.today <= p.ends}
+        assert case.promotion is None or case.promotion in running, case.id
 
 
 def test_every_expected_string_stands_in_the_record_or_its_live_price_and_stock() -> None:
     """As text; whether an answer made of the record is taken for right is asked elsewhere."""
     missing = []
     for case in cases():
+        if says_there_is_no_offer(case):
+            continue
         told = fold(" ".join(text for record in case.records for text in texts_of(record)))
         missing += [(case.id, key) for keys in case.expects for key in keys if fold(key) not in told]
     assert missing == []
@@ -146,6 +164,8 @@ def texts_of(record: str) -> list[str]:
     """Everything that is true of a record, live facts as of the feed included."""
     if record in SECTIONS:
         return [SECTIONS[record].heading, SECTIONS[record].text]
+    if record in PROMOTIONS:
+        return [PROMOTIONS[record].text, PROMOTIONS[record].conditions or ""]
     products, facts = catalog()
     product = products[record]
     said = product_source(1, product, facts[record], SHOP.config.locale).statements

@@ -52,6 +52,7 @@ def outcome(
         result=result,
         was_asked=was_asked,
         material=material,
+        records={1: material},
         alone_draft=None if alone is None else Answer(alone, ()),
         alone_shown=None if alone is None else Answer(alone, ()),
         text_draft=None if text is None else Answer(text, ()),
@@ -189,7 +190,7 @@ def test_wrong_answers_are_counted_as_shown_with_an_upper_bound_only_where_there
     found: list[Outcome], cell: str
 ) -> None:
     rows = table(tables({"tuned": found}), "As shown")
-    assert rows["answers with a number or stock that is not the record's"] == [cell]
+    assert rows["answers with a number or stock that the record asked about does not have"] == [cell]
 
 
 def test_the_models_share_counts_only_where_it_was_asked() -> None:

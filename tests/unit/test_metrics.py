@@ -17,6 +17,7 @@ from evals.metrics import (
     paired_interval,
     says,
     token_f1,
+    true_of_cited,
     upper_bound_of_none,
 )
 from graph.turn import Message
@@ -330,3 +331,22 @@ def test_only_equally_many_values_are_paired() -> None:
 def test_what_was_never_seen_may_still_happen_this_often(trials: int, bound: float) -> None:
     """The rate at which seeing none in so many trials has a chance of 5 %; of 300: about 3 / 300."""
     assert upper_bound_of_none(trials) == pytest.approx(bound, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_true"),
+    [
+        ("It costs $349.00 [1].", True),
+        ("It costs $359.00 [1].", False),
+        ("It costs $349.00 [1]. You have 45 days [2].", True),
+        ("You have 45 days [1]. It costs $349.00 [2].", False),
+        ("1. Pack it within 45 days [2].\n2. Hand it over [2].", True),
+        ("I know more than 99 of these. It costs $349.00 [1].", True),
+        ("Call us at 555-0100.", True),
+        ("It weighs 515 g [3].", False),
+        ("", True),
+    ],
+)
+def test_a_number_has_to_stand_in_the_record_that_its_sentence_cites(answer: str, is_true: bool) -> None:
+    records = {1: "The Everest Down Jacket costs $349.00.", 2: "You have 45 days from the delivery."}
+    assert true_of_cited(answer, records) is is_true
