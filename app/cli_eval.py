@@ -100,6 +100,26 @@ def transfer(
 
 
 @commands.command()
+def gap(
+    products: Annotated[int, typer.Option(min=1, help="So many products of each kind, three questions each.")] = 40,
+    arms: Arms = "base,tuned",
+) -> None:
+    """Overfitting: the same plain questions about products of the training and about those kept apart."""
+    from evals.cases import held_products
+    from evals.gap import gap_cases, table
+
+    with progress_bars() as bars:
+        services = _open(bars)
+        deps = services.deps
+        records = deps.catalog.active().products
+        facts = deps.facts.read(list(records))
+        chosen = gap_cases(records, facts, held_products(), deps.shop.config.locale, products)
+        by_kind = {kind: _run(services, deps, cases, arms.split(","), bars) for kind, cases in chosen.items()}
+        found = {arm: {kind: of[arm] for kind, of in by_kind.items()} for arm in next(iter(by_kind.values()))}
+    typer.echo(table(found))
+
+
+@commands.command()
 def seeds(folders: Annotated[list[Path], typer.Argument(help="Results of `eval arms`, one folder a seed.")]) -> None:
     """Join the runs of several training seeds: mean, lowest and highest of every figure of the tuned arm."""
     from evals.report import over_seeds

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from app.wiring import Progress, prompts_of
-from evals.cases import SETS, read_cases
+from evals.cases import SETS, held_products, read_cases
 from finetune.checks import HeldApart
 from finetune.dataset import FOLDS
 from finetune.examples import ChatMessage, chat_messages
@@ -142,7 +142,7 @@ def open_training(settings: Settings, recipe: Recipe, folder: Path | None) -> Tr
 def held_apart(products: list[Product]) -> HeldApart:
     """What the evaluation's cases keep for themselves."""
     cases = [case for name in SETS for case in read_cases(name)]
-    ids = frozenset(case.product for case in cases if case.product)
+    ids = held_products()
     titles = tuple(product.title for product in products if product.id in ids)
     questions = tuple(dict.fromkeys(case.question for case in cases))
     return HeldApart(ids, titles, questions)

@@ -57,6 +57,11 @@ def read_cases(name: str, slices: tuple[str, ...] = SLICES) -> list[Case]:
     return read_folder(FOLDER / name, slices)
 
 
+def held_products() -> frozenset[str]:
+    """Products of any case: no training may use them."""
+    return frozenset(case.product for name in SETS for case in read_cases(name) if case.product)
+
+
 def read_folder(folder: Path, slices: tuple[str, ...] = SLICES) -> list[Case]:
     """The same for any folder with a file a slice."""
     if not folder.is_dir():

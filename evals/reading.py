@@ -18,7 +18,7 @@ from shopbot.references import field_name
 Progress = Callable[[str, int, int], None]
 RIGHT_ROUTE = {
     "policy": Route.POLICY, "out_of_scope": Route.OTHER, "facts": Route.PRODUCT, "multi_turn": Route.PRODUCT,
-    "unanswerable": Route.PRODUCT, "not_sold": Route.PRODUCT, "ask_back": Route.PRODUCT,
+    "promotion": Route.PROMOTION, "unanswerable": Route.PRODUCT, "not_sold": Route.PRODUCT, "ask_back": Route.PRODUCT,
 }  # fmt: skip
 
 

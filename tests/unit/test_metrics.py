@@ -10,6 +10,7 @@ from evals.metrics import (
     abstains,
     abstains_right,
     citation_right,
+    difference_interval,
     facts_right,
     grounded_share,
     in_voice,
@@ -350,3 +351,10 @@ def test_what_was_never_seen_may_still_happen_this_often(trials: int, bound: flo
 def test_a_number_has_to_stand_in_the_record_that_its_sentence_cites(answer: str, is_true: bool) -> None:
     records = {1: "The Everest Down Jacket costs $349.00.", 2: "You have 45 days from the delivery."}
     assert true_of_cited(answer, records) is is_true
+
+
+def test_a_difference_of_two_samples_has_an_interval_that_holds_it() -> None:
+    mean, low, high = difference_interval([1.0] * 30 + [0.0] * 10, [1.0] * 20 + [0.0] * 20)
+    assert mean == pytest.approx(-0.25)
+    assert -0.5 < low < mean < high < 0
+    assert difference_interval([1.0], [1.0, 1.0]) == (0.0, 0.0, 0.0)
