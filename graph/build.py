@@ -117,7 +117,7 @@ def run_turn(
 
     With a conversation, and a graph that has a checkpointer, a proposal of the turn before is answered by this one.
 
-    Events: {"kind": "sentence", text, author, block, citations} and, last, {"kind": "done", result}.
+    Events: {"kind": "sentence", text, author, block, citations, prompt_hash} and, last, {"kind": "done", result}.
     Raises InputError or NotAvailable for a request that cannot be served, CatalogEmpty before the first publish.
     """
     check_request(request, deps)

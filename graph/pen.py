@@ -24,7 +24,8 @@ class Pen:
             self._account.first_sentence_ms = self._account.elapsed_ms()
         self._account.sentences.append(sentence)
         citations = [citation.model_dump(mode="json") for citation in self._account.citations]
-        self._emit({"kind": "sentence", **sentence.model_dump(), "citations": citations})
+        by_prompt = self._account.prompt_hash if sentence.author == "model" else None
+        self._emit({"kind": "sentence", **sentence.model_dump(), "citations": citations, "prompt_hash": by_prompt})
 
     def show_statement(self, point: Point) -> None:
         self._cited(point.statement.text, point.source, (point.statement,), "record")

@@ -389,6 +389,8 @@ def test_the_answer_is_the_sentences_that_were_shown(assistant: Any) -> None:
     asked = assistant()
     result = asked.ask("How do I return a jacket?")
     *sentences, done = asked.events
+    assert {event["prompt_hash"] for event in sentences if event["author"] == "model"} == {result.prompt_hash}
+    assert {event["prompt_hash"] for event in sentences if event["author"] != "model"} <= {None}
     assert [event["kind"] for event in sentences] == ["sentence"] * len(sentences)
     assert done == {"kind": "done", "result": result.model_dump(mode="json")}
     assert " ".join(result.answer.split()) == " ".join(" ".join(event["text"] for event in sentences).split())
