@@ -469,6 +469,7 @@ FIELDS = {
     "prompt_hash": str,
     "fingerprint": str,
     "findings": list,
+    "ticket": type(None),
 }
 
 
