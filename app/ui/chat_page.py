@@ -39,7 +39,7 @@ def show(services: Services, product_page: Page) -> None:
         _offer_samples(services)
     is_with_agent = handoff_view.is_open(tickets)
     _input(services, is_busy, is_with_agent)
-    _fine_print(services, exchanges, is_with_agent)
+    _fine_print(services, is_with_agent)
     record_view.open_source(services, exchanges, records, product_page)
     if is_busy:  # last, because it takes its time
         with place:
@@ -133,22 +133,23 @@ def _input(services: Services, is_busy: bool, is_with_agent: bool) -> None:
     )
 
 
-def _fine_print(services: Services, exchanges: list[Exchange], is_with_agent: bool) -> None:
+def _fine_print(services: Services, is_with_agent: bool) -> None:
     with st.bottom.container(key="fine-print", horizontal=True, horizontal_alignment="distribute", gap="small"):
         st.caption("Written by an AI, checked against our records. Open a numbered source to see for yourself.")
         if not is_with_agent:
             st.button(
                 "Talk to a person", key="person", icon=handoff_view.PERSON, type="tertiary",
-                on_click=_ask_for_person, args=(services, exchanges[-1:]),
+                on_click=_ask_for_person, args=(services,),
             )  # fmt: skip
 
 
-def _ask_for_person(services: Services, last: list[Exchange]) -> None:
+def _ask_for_person(services: Services) -> None:
     """Hand over, whatever is going on: an answer that is being written is stopped first."""
-    for exchange in last:
-        services.chat.stop(exchange.run_id)
-        for _ in services.chat.events(exchange.run_id):  # until it has ended
-            pass
+    for exchange in _history(services)[-1:]:
+        if exchange.state == "running":
+            services.chat.stop(exchange.run_id)
+            for _ in services.chat.events(exchange.run_id):  # until it has ended
+                pass
     _ask(services, handoff_view.ASK_FOR_PERSON)
 
 
