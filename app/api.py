@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
+from app.api_tickets import ticket_routes
 from app.health import health_of
 from app.pictures import picture_of
 from app.signin import COOKIE
@@ -23,9 +24,11 @@ from shopbot.errors import (
     ConfigError,
     FeedError,
     InputError,
+    NotAllowed,
     NotAvailable,
     RecordNotFound,
     ShopbotError,
+    TicketClosed,
 )
 from shopbot.facts import parse_facts
 from shopbot.search import search_products
@@ -34,7 +37,9 @@ _STATUS: dict[type[ShopbotError], int] = {
     InputError: 422,
     FeedError: 422,
     NotAvailable: 422,
+    NotAllowed: 403,
     RecordNotFound: 404,
+    TicketClosed: 409,
     CatalogEmpty: 503,
     ConfigError: 503,
 }
@@ -131,6 +136,8 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
             }
             for exchange in running.chat.history(conversation_id, session)
         ]
+
+    api.include_router(ticket_routes(services, session_of))
 
     @api.get("/search")
     def search(

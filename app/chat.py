@@ -19,16 +19,19 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from graph.build import check_request, run_turn
 from graph.deps import Deps, Turn
+from graph.persons import wants_assistant
 from graph.state import State
 from graph.turn import Message, TurnRequest, TurnResult
 from shopbot.accounts import Session
 from shopbot.database import writing
 from shopbot.errors import InputError, RecordNotFound, ShopbotError
 from shopbot.tables import conversations, feedback, run_events, runs
+from shopbot.tickets import Ticket, agent_replies, forget_tickets
 
 log = logging.getLogger(__name__)
 
-RunState = Literal["running", "done", "stopped", "failed", "interrupted"]
+RunState = Literal["running", "done", "stopped", "failed", "interrupted", "with_agent"]
+"""Kept as they are, but for `with_agent`: a run that is done because its message went into an open ticket."""
 Event = dict[str, Any]
 # Conversations are kept as long as the sample shop's privacy policy says.
 TRANSCRIPT_DAYS = 90
@@ -81,6 +84,7 @@ class ChatService:
         for table in (run_events, feedback):
             connection.execute(delete(table).where(table.c.run_id.in_(old_runs)))
         connection.execute(delete(runs).where(runs.c.conversation_id.in_(old)))
+        forget_tickets(connection, old)
         connection.execute(delete(conversations).where(conversations.c.id.in_(old)))
 
     def close(self) -> None:
@@ -97,6 +101,8 @@ class ChatService:
     ) -> tuple[str, str]:
         """Start answering; return (run id, conversation id) at once.
 
+        While a person has taken over, the message goes to them and the run is over (`with_agent`), unless it calls the
+        assistant back.
         Who asks is who has signed in, whatever the text says; a conversation that began before the sign-in becomes
         theirs. Raises RecordNotFound for a conversation that is unknown or somebody else's, InputError while an answer
         in it is still being written, NotAvailable for an arm that does not exist yet.
@@ -105,6 +111,7 @@ class ChatService:
         customer_id = session.customer_id if session else None
         with self._starting, writing(self._database) as connection:
             conversation_id = self._conversation(conversation_id, customer_id, connection)
+            ticket_id = self._taken_over(conversation_id, text, connection)
             history = self._history(conversation_id, connection)
             messages = (*history, Message(role="user", content=text))
             request = TurnRequest(
@@ -114,11 +121,25 @@ class ChatService:
                 audience=session.audience if session else "customer",
             )
             check_request(request, self._deps)
-            values = {"id": run_id, "conversation_id": conversation_id, "question": text, "state": "running"}
-            connection.execute(insert(runs).values(**values, created_at=self._deps.clock()))
+            values = {"id": run_id, "conversation_id": conversation_id, "question": text, "ticket_id": ticket_id}
+            connection.execute(insert(runs).values(**values, state="running", created_at=self._deps.clock()))
+            if ticket_id:
+                ended = update(runs).where(runs.c.id == run_id)
+                connection.execute(ended.values(state="done", finished_at=self._deps.clock()))
+                self._insert(run_id, 1, {"kind": "with_agent", "ticket": ticket_id}, connection)
+        if ticket_id:
+            self._notify()
+            return run_id, conversation_id
         self._cancels[run_id] = threading.Event()
         self._workers.submit(self._work, run_id, request, conversation_id)
         return run_id, conversation_id
+
+    def _taken_over(self, conversation_id: str, text: str, connection: Connection) -> str | None:
+        """Bring a message to the open ticket; None where there is none, or where the message itself has closed it."""
+        tickets = self._deps.tickets
+        if wants_assistant(text):
+            tickets.call_back(conversation_id, connection)
+        return tickets.take(conversation_id, text, connection)
 
     def _conversation(self, conversation_id: str | None, customer_id: str | None, connection: Connection) -> str:
         if conversation_id is None:
@@ -145,14 +166,18 @@ class ChatService:
         return owner
 
     def _history(self, conversation_id: str, connection: Connection) -> list[Message]:
-        query = select(runs.c.question, runs.c.result).where(runs.c.conversation_id == conversation_id)
+        """The last exchanges; what an agent said between them counts as the assistant's."""
+        query = select(runs).where(runs.c.conversation_id == conversation_id)
         newest = connection.execute(query.order_by(runs.c.created_at.desc()).limit(_HISTORY_RUNS)).all()
-        messages = []
+        said = []
         for row in reversed(newest):
-            messages.append(Message(role="user", content=row.question))
+            said.append((row.created_at, Message(role="user", content=row.question)))
             if row.result:
-                messages.append(Message(role="assistant", content=row.result["answer"]))
-        return messages
+                said.append((row.finished_at, Message(role="assistant", content=row.result["answer"])))
+        for reply in agent_replies(conversation_id, connection):
+            if said and reply.at >= said[0][0]:
+                said.append((reply.at, Message(role="assistant", content=reply.text)))
+        return [message for _, message in sorted(said, key=lambda moment: moment[0])]
 
     def _work(self, run_id: str, request: TurnRequest, conversation_id: str) -> None:
         sequence = count(1)
@@ -263,7 +288,20 @@ class ChatService:
 
     def _exchange_of(self, row: Row[Any]) -> Exchange:
         events = [event for _, event in self._events_after(row.id, 0)]
-        return Exchange(row.id, row.question, row.state, row.created_at, events, row.thumb)
+        state: RunState = "with_agent" if row.ticket_id else row.state
+        return Exchange(row.id, row.question, state, row.created_at, events, row.thumb)
+
+    def tickets(self, conversation_id: str, session: Session | None = None) -> list[Ticket]:
+        """The tickets of a conversation, oldest first, with what agents said. Raises as `history` does."""
+        with self._database.connect() as connection:
+            self._owner(conversation_id, session.customer_id if session else None, connection)
+            return self._deps.tickets.of(conversation_id, connection)
+
+    def call_back(self, conversation_id: str, session: Session | None = None) -> bool:
+        """Have the assistant answer again; False where it did anyway. Raises RecordNotFound as `history` does."""
+        with writing(self._database) as connection:
+            self._owner(conversation_id, session.customer_id if session else None, connection)
+            return self._deps.tickets.call_back(conversation_id, connection)
 
     def rate(self, run_id: str, thumb: Literal["up", "down"], comment: str | None = None) -> None:
         """Keep a customer's thumb on an answer; a second one replaces the first."""

@@ -36,6 +36,7 @@ from shopbot.prompts import RolePrompt, Values, load_prompt
 from shopbot.search import FusionWeights
 from shopbot.settings import Settings
 from shopbot.shop import Shop, load_shop
+from shopbot.tickets import Tickets
 from shopbot.types import PolicySection, Role
 
 Progress = Callable[[str, int, int], None]
@@ -236,6 +237,7 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
         question_max_chars=settings.question_max_chars,
         clock=utc_now,
         orders=Orders(store.database),
+        tickets=Tickets(store.database, utc_now),
         figures=figures,
     )
     accounts = accounts_of(settings, store.database)

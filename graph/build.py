@@ -15,6 +15,7 @@ from graph.audiences import describe
 from graph.consent import confirm
 from graph.deps import Deps, Turn
 from graph.desk import look_up_orders
+from graph.handoff import hand_over
 from graph.nodes import guard, look_up_policies, look_up_products, respond, route, small_talk
 from graph.promotions import look_up_promotions
 from graph.routing import Route
@@ -42,6 +43,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
         look_up_orders,
         look_up_promotions,
         describe,
+        hand_over,
         small_talk,
         write,
         verify,
@@ -60,7 +62,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
             Route.POLICY: "look_up_policies",
             Route.ORDER: "look_up_orders",
             Route.PROMOTION: "look_up_promotions",
-            Route.HANDOFF: "small_talk",
+            Route.HANDOFF: "hand_over",
             Route.OTHER: "small_talk",
         },
     )
@@ -69,7 +71,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
     graph.add_edge("write", "verify")
     for look_up in ("look_up_orders", "look_up_promotions"):
         graph.add_edge(look_up, "verify")
-    for last in ("verify", "small_talk", "describe"):
+    for last in ("verify", "describe", "hand_over", "small_talk"):
         graph.add_edge(last, "respond")
     graph.add_conditional_edges("respond", is_waiting, {True: "confirm", False: END})
     return graph.compile(checkpointer=checkpointer)
@@ -123,7 +125,7 @@ def run_turn(
     check_request(request, deps)
     saver = graph.checkpointer if conversation_id is not None else None
     keeps = isinstance(saver, BaseCheckpointSaver)
-    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps)
+    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps, conversation_id)
     config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
     begin: State | Command[Any] = start_state(request)
     how: dict[str, Any] = {"context": turn, "stream_mode": "custom"}

@@ -11,6 +11,7 @@ from langgraph.types import Command, interrupt
 
 from graph.deps import Turn
 from graph.pen import Pen
+from graph.persons import wants_person
 from graph.routing import Route
 from graph.state import Account, Point, State, start_state
 from graph.turn import Sentence, TurnRequest
@@ -48,7 +49,7 @@ def confirm(state: State, runtime: Runtime[Turn]) -> Command[Literal["respond", 
     request = TurnRequest.model_validate(interrupt({"change": change.id, "action": change.action}))
     fresh = start_state(request)
     reply = reply_of(request.question)
-    if reply is None or request.customer_id is None:
+    if reply is None or request.customer_id is None or wants_person(request.question):
         return Command(goto="guard", update=fresh)
     account = fresh["account"]
     pen = Pen(account, runtime.stream_writer)

@@ -21,6 +21,7 @@ from shopbot.orders import Orders
 from shopbot.prompts import RolePrompt
 from shopbot.search import FusionWeights
 from shopbot.shop import Shop
+from shopbot.tickets import Tickets
 from shopbot.types import PolicySection
 
 # Every phrase that the workflow says in the shop's words, with the placeholders that it fills in beside the shop's.
@@ -35,6 +36,12 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "identity": (),
     "human": (),
     "contact": (),
+    "handed_over": ("ticket",),
+    "already_handed_over": ("ticket",),
+    "handoff_failed": (),
+    "sorry": (),
+    "offer_colleague": (),
+    "called_back": (),
     "sign_in": (),
     "sign_in_to_change": (),
     "no_orders": (),
@@ -103,6 +110,7 @@ class Deps:
     question_max_chars: int
     clock: Callable[[], datetime]
     orders: Orders
+    tickets: Tickets
     figures: Figures | None
     default_arm: str = "base"
     _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
@@ -123,7 +131,8 @@ class Deps:
 class Turn:
     """The runtime context of one turn: the dependencies and the catalog version that it has pinned.
 
-    `keeps_conversation` says whether there is a checkpoint in which a proposal can wait for an answer.
+    `keeps_conversation` says whether there is a checkpoint in which a proposal can wait for an answer;
+    `conversation_id` is None where nothing is kept at all, and nobody could take over.
     """
 
     deps: Deps
@@ -131,6 +140,7 @@ class Turn:
     arm: str
     cancelled: threading.Event
     keeps_conversation: bool = False
+    conversation_id: str | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:

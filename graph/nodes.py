@@ -18,7 +18,9 @@ from graph.find import (
     points_back,
     standalone,
 )
+from graph.handoff import is_person_wanted, offer_colleague
 from graph.pen import Pen
+from graph.persons import complains, wants_assistant
 from graph.routing import Route, route_scores
 from graph.state import Account, Lead, State
 from graph.turn import Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
@@ -28,12 +30,8 @@ from shopbot.sections import HINTS
 
 # A text with fewer Latin letters than this among its letters is in a language that the shop can't help in yet.
 LATIN_SHARE_FLOOR = 0.5
-_PERSON = r"(?:human|real person|person|agent|representative|someone|somebody|colleague|operator)"
 _CHATTER = {
     "greeting": re.compile(r"^\W*(hi|hello|hey|howdy|good (morning|afternoon|evening|day)|greetings)\b", re.IGNORECASE),
-    "human": re.compile(
-        rf"\b{_PERSON}\b.*\b(talk|speak|chat|help)\b|\b(talk|speak|chat) (to|with)\b.*\b{_PERSON}\b", re.IGNORECASE
-    ),
     "contact": re.compile(
         r"\b(opening|office|business|working) hours\b|\bwhen are you open\b|\bcontact\b"
         r"|\b(tele)?phone number\b|\be-?mail address\b|\bcall you\b",
@@ -83,6 +81,12 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     is_product = goes_on or (focus and says_nothing(utterance.text))
     is_order = state["request"].customer_id is None and gives_email(question) and number_and_email(question, history)
     best = Route.ORDER if is_order else Route.PRODUCT if is_product else scores.best
+    if wants_assistant(question):
+        best = Route.OTHER
+    elif is_person_wanted(question, history, best, turn):
+        best = Route.HANDOFF
+    elif complains(question):
+        offer_colleague(Pen(state["account"], runtime.stream_writer), turn)
     return {
         "route": best,
         "route_scores": scores.scores,
@@ -139,8 +143,10 @@ def _is_written_by_model(lead: list[Lead], state: State, turn: Turn) -> bool:
 
 def small_talk(state: State, runtime: Runtime[Turn]) -> State:
     """Greet, thank, say what it is; everything else that is not the shop's business is declined."""
-    said = (name for name, pattern in _CHATTER.items() if pattern.search(state["question"]))
-    kind = "human" if state["route"] == Route.HANDOFF else next(said, "other")
+    if complains(question := state["question"]):  # who is upset has been offered a colleague
+        return {"account": state["account"]}
+    said = (name for name, pattern in _CHATTER.items() if pattern.search(question))
+    kind = "called_back" if wants_assistant(question) else next(said, "other")
     Pen(state["account"], runtime.stream_writer).show(Sentence(text=runtime.context.phrase(kind), author="shop"))
     return {"account": state["account"], "refused": kind == "other"}
 
@@ -156,7 +162,8 @@ def respond(state: State, runtime: Runtime[Turn]) -> State:
         verdict=(verdict := verdict_of(state)),
         fallback=verdict == "fallback",
         model_share=model_share(account.sentences),
-        handoff=False,
+        handoff=state.get("handed_over", False),
+        ticket=state.get("ticket"),
         arm=turn.arm,
         catalog_version=turn.version.version_id,
         timings_ms=_timings(account),

@@ -90,6 +90,8 @@ class State(TypedDict, total=False):
     asked: Annotated[dict[int, Asked], UntrackedValue]
     points: Annotated[list[Point], UntrackedValue]
     as_list: Annotated[bool, UntrackedValue]
+    handed_over: Annotated[bool, UntrackedValue]
+    ticket: Annotated[str | None, UntrackedValue]
     result: Annotated[TurnResult, UntrackedValue]
 
 

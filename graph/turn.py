@@ -82,6 +82,7 @@ class TurnResult(Frozen):
     prompt_hash: str | None = None
     fingerprint: str | None = None
     findings: tuple[str, ...] = ()
+    ticket: str | None = None
 
 
 def answer_text(sentences: list[Sentence]) -> str:

@@ -15,7 +15,10 @@
     ├── RecordNotFound         no such product, policy section, conversation or run
     ├── OrderNotFound          no such order for this customer
     ├── ChangeRefused          a change to an order that the rules do not allow (carries the policy section)
-    └── SignInRefused          wrong e-mail or password, or too many tries
+    ├── SignInRefused          wrong e-mail or password, or too many tries
+    ├── NotAllowed             somebody who may not do this, whoever they are
+    ├── TicketClosed           a reply to a ticket that is over
+    └── TicketNotWritten       the database did not take a ticket
 
 Raised early, caught at the edges only: a UI turn, an API request, a CLI command, a batch line.
 """
@@ -111,4 +114,16 @@ class ChangeRefused(ShopbotError):
 
 
 class SignInRefused(ShopbotError):
+    pass
+
+
+class NotAllowed(ShopbotError):
+    pass
+
+
+class TicketClosed(ShopbotError):
+    pass
+
+
+class TicketNotWritten(ShopbotError):
     pass

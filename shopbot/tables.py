@@ -18,9 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration, so that an up-to-date database opens without alembic; a test compares the two."""
 
 ACTIVE = "active"
@@ -176,6 +177,45 @@ conversations = Table(
     Index(None, "customer_id"),
 )
 
+# Conversations that a person has taken over; whose they are stands with the conversation. One may be open at a time.
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("conversation_id", String(64), ForeignKey("conversations.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", String(64)),
+    _one_of("state", "open", "closed"),
+    _one_of("reason", "asked", "complaint"),
+    Index(None, "conversation_id"),
+    Index(
+        "uq_tickets_open",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+# What was said before a ticket, copied when it was opened, and since; `name` is that of an agent.
+ticket_messages = Table(
+    "ticket_messages",
+    metadata,
+    Column("ticket_id", String(16), ForeignKey("tickets.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("author", String(16), nullable=False),
+    Column("name", Text),
+    Column("account_id", String(64), ForeignKey("accounts.id")),
+    Column("text", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    _one_of("author", "customer", "assistant", "agent"),
+)
+
+# `ticket_id` where a message went to a person and not to the assistant.
 runs = Table(
     "runs",
     metadata,
@@ -186,6 +226,7 @@ runs = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("result", Json),
+    Column("ticket_id", String(16), ForeignKey("tickets.id")),
     _one_of("state", "running", "done", "stopped", "failed", "interrupted"),
     Index(None, "conversation_id"),
 )

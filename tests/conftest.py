@@ -168,7 +168,9 @@ def assistant(_cairn: Services, embedder: Embedder) -> Iterator[MakeAssistant]:
     from app.checkpoints import open_checkpointer
     from app.wiring import Services, Store, accounts_of, open_store
     from graph.build import build_graph
+    from shopbot.database import utc_now
     from shopbot.orders import Orders
+    from shopbot.tickets import Tickets
     from tests.fakes import ScriptedChatModel, served
 
     made: list[Services] = []
@@ -187,6 +189,7 @@ def assistant(_cairn: Services, embedder: Embedder) -> Iterator[MakeAssistant]:
             catalog=store.catalog,
             facts=store.facts,
             orders=Orders(store.database),
+            tickets=Tickets(store.database, utc_now),
             models={"base": served(model, **options)},
             question_max_chars=store.settings.question_max_chars,
         )

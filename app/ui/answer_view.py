@@ -37,6 +37,9 @@ def draw(services: Services, records: Records, exchange: Exchange, product_page:
     """Draw an exchange; return the answer's place, for `follow` to fill while it is being written."""
     with st.chat_message("user"):
         st.text(exchange.question)
+        if exchange.state == "with_agent":  # nobody but a person answers
+            st.caption("Sent to our team")
+            return st.container()
     with speaker(services):
         place = st.container()
         if exchange.state == "running":

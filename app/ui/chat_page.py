@@ -5,7 +5,7 @@ from streamlit.navigation.page import Page
 
 from app.chat import Exchange
 from app.health import health_of
-from app.ui import answer_view, record_view, render
+from app.ui import answer_view, handoff_view, record_view, render
 from app.ui.header import header
 from app.ui.records import Records, records_of
 from app.ui.signed_in import session_of
@@ -26,17 +26,26 @@ def show(services: Services, product_page: Page) -> None:
     _notes(services, health)
     _greet(services)
     records = records_of(services, exchanges) if health != "down" else Records({}, {}, {})
-    for exchange in exchanges:
-        place = answer_view.draw(services, records, exchange, product_page)
+    conversation_id = st.query_params.get(CONVERSATION)
+    tickets = handoff_view.tickets_of(services, conversation_id) if exchanges else []
+    for said in handoff_view.in_order(exchanges, tickets):
+        if isinstance(said, Exchange):
+            place = answer_view.draw(services, records, said, product_page)
+        else:
+            handoff_view.draw(services, said)
     if exchanges:
         _offer_retry(services, exchanges[-1])
     else:
         _offer_samples(services)
-    _input(services, is_busy)
+    is_with_agent = handoff_view.is_open(tickets)
+    _input(services, is_busy, is_with_agent)
+    _fine_print(services, is_with_agent)
     record_view.open_source(services, exchanges, records, product_page)
     if is_busy:  # last, because it takes its time
         with place:
             answer_view.follow(services, exchanges[-1].run_id)
+    if is_with_agent and conversation_id:
+        handoff_view.watch(services, conversation_id, tickets)
 
 
 def _history(services: Services) -> list[Exchange]:
@@ -109,9 +118,11 @@ def _offer_retry(services: Services, last: Exchange) -> None:
         st.button("Try again", icon=":material/refresh:", key="retry", on_click=_ask, args=(services, last.question))
 
 
-def _input(services: Services, is_busy: bool) -> None:
+def _input(services: Services, is_busy: bool, is_with_agent: bool) -> None:
     name = services.store.shop.config.assistant_name
-    placeholder = f"{name} is answering …" if is_busy else "Ask about a product, a delivery or a return"
+    placeholder = "Write to our team" if is_with_agent else "Ask about a product, a delivery or a return"
+    if is_busy:
+        placeholder = f"{name} is answering …"
     st.chat_input(
         placeholder,
         key="message",
@@ -120,8 +131,26 @@ def _input(services: Services, is_busy: bool) -> None:
         on_submit=_ask_typed,
         args=(services,),
     )
-    with st.bottom.container(key="fine-print"):
+
+
+def _fine_print(services: Services, is_with_agent: bool) -> None:
+    with st.bottom.container(key="fine-print", horizontal=True, horizontal_alignment="distribute", gap="small"):
         st.caption("Written by an AI, checked against our records. Open a numbered source to see for yourself.")
+        if not is_with_agent:
+            st.button(
+                "Talk to a person", key="person", icon=handoff_view.PERSON, type="tertiary",
+                on_click=_ask_for_person, args=(services,),
+            )  # fmt: skip
+
+
+def _ask_for_person(services: Services) -> None:
+    """Hand over, whatever is going on: an answer that is being written is stopped first."""
+    for exchange in _history(services)[-1:]:
+        if exchange.state == "running":
+            services.chat.stop(exchange.run_id)
+            for _ in services.chat.events(exchange.run_id):  # until it has ended
+                pass
+    _ask(services, handoff_view.ASK_FOR_PERSON)
 
 
 def _ask_typed(services: Services) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import running
-from app.ui import chat_page, product_page
+from app.ui import chat_page, inbox_page, product_page
 from app.wiring import Services
 from shopbot.errors import ConfigError
 
@@ -21,7 +21,8 @@ def main() -> None:
     _set_up(services)
     chat = st.Page(lambda: chat_page.show(services, product), title="Chat", url_path="chat", default=True)
     product = st.Page(lambda: product_page.show(services, chat), title="Product", url_path="product")
-    st.navigation([chat, product], position="hidden").run()
+    inbox = st.Page(lambda: inbox_page.show(services, chat), title="Inbox", url_path="inbox")
+    st.navigation([chat, product, inbox], position="hidden").run()
 
 
 def _set_up(services: Services) -> None:

@@ -232,6 +232,11 @@ def as_of(moment: datetime, config: ShopConfig) -> str:
     return f"as of {date}, {time} {get_timezone_name(local, 'short', locale=locale)}"
 
 
+def time_of(moment: datetime, config: ShopConfig) -> str:
+    """When something was said, on the shop's clock: "11:30 AM"."""
+    return format_time(moment.astimezone(ZoneInfo(config.timezone)), "short", locale=babel_locale(config.locale))
+
+
 def babel_locale(name: str) -> Locale:
     return Locale.parse(name.replace("-", "_"))
 

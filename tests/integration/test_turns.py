@@ -471,6 +471,7 @@ FIELDS = {
     "prompt_hash": str,
     "fingerprint": str,
     "findings": list,
+    "ticket": type(None),
 }
 
 

@@ -14,9 +14,11 @@ from shopbot.accounts import Session
 from shopbot.errors import CatalogEmpty, InputError, OrderNotFound, RecordNotFound
 from shopbot.orders import Order
 from shopbot.shop import Contact, PolicyDocument, ShopConfig
+from shopbot.tickets import Ticket
 from shopbot.types import Fact, PolicySection, Product, ProductFacts, Promotion, Variant
 
 NOW = datetime(2026, 1, 15, 18, 30, tzinfo=UTC)
+LATER = datetime(2026, 1, 15, 18, 40, tzinfo=UTC)
 
 CONFIG = ShopConfig(
     name="Kite & Keel",
@@ -132,6 +134,7 @@ class FakeChat:
         self.conversations: dict[str, list[Exchange]] = {}
         self.asked: list[str] = []
         self.sessions: list[Session | None] = []
+        self.handed_over: list[Ticket] = []
 
     def start(
         self, text: str, conversation_id: str | None = None, arm: str | None = None, session: Session | None = None
@@ -171,6 +174,14 @@ class FakeChat:
         if conversation_id not in self.conversations:
             raise RecordNotFound(f"no conversation {conversation_id!r}")
         return list(self.conversations[conversation_id])
+
+    def tickets(self, conversation_id: str, session: Session | None = None) -> list[Ticket]:
+        return list(self.handed_over)
+
+    def call_back(self, conversation_id: str, session: Session | None = None) -> bool:
+        closed = {"state": "closed", "closed_at": LATER, "closed_by": "customer"}
+        self.handed_over[-1:] = [ticket.model_copy(update=closed) for ticket in self.handed_over[-1:]]
+        return True
 
     def events(self, run_id: str, after: int = 0) -> Iterator[tuple[int, Event]]:
         yield from list(enumerate(self.exchange(run_id).events, start=1))[after:]
