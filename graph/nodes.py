@@ -9,7 +9,6 @@ from graph.asks import says_nothing
 from graph.deps import Turn
 from graph.desk import gives_email, number_and_email
 from graph.find import (
-    Findings,
     asks_of_nothing,
     find_policies,
     find_products,
@@ -17,8 +16,10 @@ from graph.find import (
     points_back,
     standalone,
 )
+from graph.findings import Findings
+from graph.follow_ups import wish_of
 from graph.pen import Pen
-from graph.routing import Route, route_scores
+from graph.routing import Route, asks_for_products, route_scores
 from graph.state import Account, Lead, State
 from graph.turn import Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
 from shopbot.language import latin_share, without_sign_off
@@ -71,7 +72,8 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     turn, question, history = runtime.context, state["question"], state["request"].messages[:-1]
     started = time.perf_counter()
     utterance = turn.read(question)
-    focus = focus_of(question, utterance, history, turn)
+    wish = wish_of(question, history, turn)
+    focus = [] if wish and wish.is_closed else focus_of(question, utterance, history, turn)
     asked = standalone(question, utterance, history, bool(focus))
     if asked != question:
         utterance = turn.read(asked)
@@ -79,13 +81,14 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
-    is_product = goes_on or (focus and says_nothing(utterance.text))
+    is_product = goes_on or (focus and says_nothing(utterance.text)) or asks_for_products(wish, scores)
     is_order = state["request"].customer_id is None and gives_email(question) and number_and_email(question, history)
     best = Route.ORDER if is_order else Route.PRODUCT if is_product else scores.best
     return {
         "route": best,
         "route_scores": scores.scores,
         "focus": focus,
+        "wish": wish,
         "utterance": utterance,
         "sections": sections,
     }
@@ -93,7 +96,7 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
 
 def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
-    findings = find_products(state["question"], state["utterance"], state["focus"], runtime.context)
+    findings = find_products(state["question"], state["utterance"], state["focus"], runtime.context, state["wish"])
     return _found(findings, started, state, runtime)
 
 
@@ -122,6 +125,7 @@ def _found(findings: Findings, started: float, state: State, runtime: Runtime[Tu
         "sources": findings.sources,
         "asked": findings.asked,
         "as_list": findings.as_list,
+        "table": findings.table,
         "account": account,
     }
 

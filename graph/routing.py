@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from graph.wishes import Wish
 from shopbot.intents import FIELD, SECTION, UNKNOWN, Scores
 
 _ORDER_ID = re.compile(
@@ -59,6 +60,18 @@ def _score(route: Route, meant: Scores) -> float:
     starts, share = (route.value, *_SPEAKS_FOR.get(route, ())), _SHARE_OF_ALL.get(route.value, 0.0)
     best, total = max(map(meant.best_of, starts)), sum(map(meant.total_of, starts))
     return (1 - share) * best + share * total
+
+
+def asks_for_products(wish: Wish | None, scores: RouteScores) -> bool:
+    """Whether a message is about products beyond doubt: all its words name a kind of them, limits or an order.
+
+    A kind alone is not enough where policies or offers are likelier ("any offers on tents?"), and what is asked of an
+    order stays with the order desk.
+    """
+    if wish is None or not wish.is_closed or scores.best in (Route.ORDER, Route.HANDOFF):
+        return False
+    is_selective = bool(wish.limits or wish.order or wish.ask != "list")
+    return is_selective or scores.best not in (Route.POLICY, Route.PROMOTION)
 
 
 def asks_for_a_field(meant: Scores) -> bool:
