@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, says_nothing
 from graph.deps import Turn
 from graph.findings import Findings, product_sources, quoted
-from graph.follow_ups import chosen_of_shown, last_shown
 from graph.asking import ASKING
 from graph.routing import asks_for_a_field
-from graph.selection import Selection, select, within_said
+from graph.selection import Selection, select, which_one, within_said
 from graph.state import Lead, Point
 from graph.turn import Message
 from graph.wishes import Wish
 from shopbot.embedding import Vectors
+from shopbot.intents import FIELD
 from shopbot.language import content_stems, stem, words
 from shopbot.search import search_products
 from shopbot.sections import answering_lines
@@ -39,13 +39,13 @@ _END_OF_THING = re.compile(r"\b(?:for|with|in|that|which|to|under|below|at|from|
 # A question of at most this many words can be the rest of an earlier one.
 BRIEF_WORDS = 7
 CANDIDATES = 50
+# Fields that can be asked of a whole kind: a list says what each costs.
+_OF_SEVERAL = frozenset({f"{FIELD}price", f"{FIELD}stock"})
 _POINTING = frozenset(["it", "its", "it's", "this", "that", "they", "them", "these", "those", "one", "ones", "there"])
 
 
 def focus_of(question: str, utterance: Utterance, history: Sequence[Message], turn: Turn) -> list[list[str]]:
     """Products that the question is about, as lists of alternatives; one that goes on takes the product last named."""
-    if pointed_at := chosen_of_shown(question, history, turn):
-        return [[pointed_at]]
     earlier = next((found for message in reversed(history) if (found := turn.lexicon.mentions(message.content))), [])
     goes_on = points_back(question) or is_brief(question) or asks_for_a_field(utterance.meant)
     if not earlier:
@@ -94,6 +94,9 @@ def find_products(
 ) -> Findings:
     """What there is to say of the products that a question names, or that it asks for."""
     if wish and wish.kind and wish.is_closed:
+        is_of_one = not wish.is_selective and utterance.meant.best_label(FIELD) not in _OF_SEVERAL
+        if is_of_one and asks_for_a_field(utterance.meant):
+            return which_one(wish.kind, turn)
         return select(wish, wish.kind, turn)
     if any(len(alternatives) > 1 for alternatives in focus):
         several = [product_id for alternatives in focus for product_id in alternatives]

@@ -10,46 +10,94 @@ from fractions import Fraction
 
 from graph.deps import Turn
 from graph.turn import Message
-from graph.vocabulary import Kind
+from graph.vocabulary import EVERYTHING, Kind
 from graph.wishes import AS_ORDER, Order, Wish, money, read_wish
 from shopbot.language import stem, words
 from shopbot.limits import PRICE, Limits, Measure, Range, measure_of, price_minor
 
-MOST_SHOWN = 12
+MOST_SHOWN = 20
+"""Products of one answer that "the second one" can point to."""
+MOST_RELATIVE = 5
+"""So many are shown where something cheaper is asked for."""
 BRIEF = 9
+"""A message of at most so many words can narrow what was asked before."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _ORDINAL = re.compile(
-    rf"\b(?:the|that|number|no\.?|#)\s*(?P<word>{'|'.join(_ORDINALS)}|last|\d{{1,2}})(?:st|nd|rd|th)?(?:\s+(?:one|item|option|product))?\b",
+    rf"\b(?:the\s+)?(?:(?:number|no\.?|option)\s*(?=\d))?(?P<word>{'|'.join(_ORDINALS)}|last|(?<=number )\d{{1,2}}|(?<=option )\d{{1,2}}"
+    r"|\d{1,2}(?=st|nd|rd|th))(?:st|nd|rd|th)?(?:\s+(?:one|item|option|product)\b|(?=\s*[?.!,]*$))",
     re.IGNORECASE,
 )
-_ORDINAL_ONE = re.compile(r"\b(?:one|item|option|product)\b|\b(?:the|number|no\.?|#)\s*(?:\w+)\s*[?.!]*$", re.IGNORECASE)
 _COMPARATIVE = re.compile(
     r"\b(?P<word>cheaper|less expensive|more affordable|pricier|more expensive|lighter|heavier|warmer|brighter|bigger|larger"
     r"|roomier|smaller|thicker|thinner|better rated|higher rated)\b(?P<than>\s+than\b)?",
     re.IGNORECASE,
 )
-_OF_THOSE = re.compile(r"\b(?:the|which(?: of)?(?: one| two| these| those)?(?: is| are)?|of (?:the|these|those|them))\b[^.?!]*", re.IGNORECASE)
+_THAN_AMOUNT = re.compile(r"\b\w+er than\s*[$€£]?\s*\d", re.IGNORECASE)
+_WHICH_IS = re.compile(r"(?:and |so |ok |well )*(?:which|what)(?:'s| one| of (?:them|these|those)| is| are)", re.IGNORECASE)
 _GOES_ON = re.compile(r"^\W*(?:and|also|what about|how about|or|but|only|just|ok(?:ay)?,?)\b", re.IGNORECASE)
 _THEM = re.compile(r"\b(?:them|these|those|they|both|ones?)\b", re.IGNORECASE)
+_THE_CHEAPER_ONE = re.compile(
+    r"\bthe (?P<word>cheaper|lighter|heavier|warmer|brighter|bigger|larger|smaller|pricier) one\b", re.IGNORECASE
+)
+_FIRST_FEW = re.compile(r"\b(?:first|those|these|the) (two|three|four|2|3|4)\b", re.IGNORECASE)
 _COMPARES = re.compile(r"\b(?:compar\w+|versus|vs\.?|differen\w+|side by side)\b", re.IGNORECASE)
 _IN_COLOR = re.compile(r"\bin\s+(?:the\s+)?(?:colou?r\s+)?(\w+)", re.IGNORECASE)
 
 
-def chosen_of_shown(question: str, history: Sequence[Message], turn: Turn) -> str | None:
-    """The product that "the second one" points to in the list that was last shown; None where it points to none."""
-    found = _ORDINAL.search(question)
-    if found is None or _ORDINAL_ONE.search(question) is None:
-        return None
-    shown = last_shown(history, turn)
-    word = found["word"].lower()
+def resolved(question: str, history: Sequence[Message], turn: Turn) -> str:
+    """The question with the name of a product for what points to one of those shown: "the second one", "the cheaper
+    one", and, after the Everest jacket, "and the vest?"."""
+    if not history:
+        return question
+    if found := _ORDINAL.search(question):
+        shown = shown_lists(history, turn)[:1]
+        if shown and (key := _at(found["word"].lower(), shown[0])):
+            return _named(question, found, key, turn)
+    found = _THE_CHEAPER_ONE.search(question)
+    if found and (shown := shown_lists(history, turn)[:1]):
+        order = _order(found["word"].lower(), shown[0], turn)
+        if order and (key := best_of(order, shown[0], turn)):
+            return _named(question, found, key, turn)
+    return _namesake(question, history, turn) or question
+
+
+def _named(question: str, found: re.Match[str], product_id: str, turn: Turn) -> str:
+    return f"{question[: found.start()]}the {turn.version.products[product_id].title}{question[found.end() :]}"
+
+
+def _at(word: str, shown: Sequence[str]) -> str | None:
     place = len(shown) - 1 if word == "last" else _ORDINALS.index(word) if word in _ORDINALS else int(word) - 1
-    return shown[place] if len(shown) > 1 and 0 <= place < len(shown) else None
+    return shown[place] if 0 <= place < len(shown) else None
 
 
-def last_shown(history: Sequence[Message], turn: Turn) -> list[str]:
-    """Products of the last answer that named any, in the order in which it did."""
-    answers = (message.content for message in reversed(history) if message.role == "assistant")
-    return next((ids for text in answers if (ids := turn.lexicon.titles_in(text))), [])[:MOST_SHOWN]
+def _namesake(question: str, history: Sequence[Message], turn: Turn) -> str | None:
+    """ "And the vest?" after the Everest jacket, where one vest bears that name, too."""
+    said = words(question)
+    kind = turn.lexicon.vocabulary.kind_in(said)
+    if not _GOES_ON.match(question) or kind is None or len(said) - (kind.end - kind.place) > 3:
+        return None
+    last = next((ids for ids in _shown(history, turn) if ids), [])
+    if len(last) != 1 or last[0] in kind.product_ids:
+        return None
+    name = stem(words(turn.version.products[last[0]].title)[0])
+    bearers = [key for key in kind.product_ids if stem(words(turn.version.products[key].title)[0]) == name]
+    if len(bearers) != 1:
+        return None
+    return re.sub(rf"(?:the )?{re.escape(kind.said)}", f"the {turn.version.products[bearers[0]].title}", question, flags=re.IGNORECASE)
+
+
+def _shown(history: Sequence[Message], turn: Turn) -> list[list[str]]:
+    """Products of each answer, latest first, in the order in which it names them."""
+    return [
+        turn.lexicon.titles_in(message.content)[:MOST_SHOWN]
+        for message in reversed(history)
+        if message.role == "assistant"
+    ]
+
+
+def shown_lists(history: Sequence[Message], turn: Turn) -> list[list[str]]:
+    """Those of answers that named several products."""
+    return [ids for ids in _shown(history, turn) if len(ids) > 1]
 
 
 def wish_of(question: str, history: Sequence[Message], turn: Turn) -> Wish | None:
@@ -58,11 +106,11 @@ def wish_of(question: str, history: Sequence[Message], turn: Turn) -> Wish | Non
     if relative := _relative(question, named, history, turn):
         return relative
     if len(named) > 1:
-        return _of_set(question, [ids[0] for ids in named if len(ids) == 1], turn)
+        return _of_set(question, in_order(question, [ids[0] for ids in named if len(ids) == 1], turn), turn)
     wish = read(question, turn)
-    if _COMPARES.search(question) and _THEM.search(question) and len(shown := last_shown(history, turn)) > 1:
-        return Wish("compare", kind=these(shown[:2] if "two" in words(question) else shown))
-    if named or (turn.lexicon.mentions(question) and not is_selective(wish)):
+    if _COMPARES.search(question) and (shown := _to_compare(question, history, turn)):
+        return Wish("compare", kind=these(shown))
+    if named or (turn.lexicon.mentions(question) and not wish.is_selective):
         return None
     earlier = _earlier(history, turn)
     if wish.kind and not _says_kind_only(question, wish):
@@ -70,6 +118,14 @@ def wish_of(question: str, history: Sequence[Message], turn: Turn) -> Wish | Non
     if earlier and earlier.kind and len(words(question)) <= BRIEF:
         return _continued(question, wish, earlier, turn)
     return wish if wish.kind or wish.limits.price else None
+
+
+def _to_compare(question: str, history: Sequence[Message], turn: Turn) -> list[str]:
+    """The products that "compare them" or "compare the first two" means, of those shown."""
+    shown = next(iter(shown_lists(history, turn)), [])
+    if found := _FIRST_FEW.search(question):
+        return shown[: {"two": 2, "three": 3, "four": 4}.get(found[1].lower(), 2)]
+    return shown if _THEM.search(question) else []
 
 
 def read(question: str, turn: Turn, kind: Kind | None = None) -> Wish:
@@ -84,9 +140,16 @@ def outright(question: str, turn: Turn) -> list[list[str]]:
     return turn.lexicon.by_name(text)
 
 
-def is_selective(wish: Wish) -> bool:
-    """Whether a message limits, orders or counts, rather than only naming a kind of product."""
-    return bool(wish.limits or wish.order or wish.ask != "list")
+def in_order(question: str, product_ids: Sequence[str], turn: Turn) -> list[str]:
+    """Named products in the order in which the question has what tells each from the others."""
+    said = [stem(word) for word in words(question)]
+    titles = {key: {stem(word) for word in words(turn.version.products[key].title)} for key in product_ids}
+
+    def place(key: str) -> int:
+        others = set().union(*(titles[other] for other in product_ids if other != key))
+        return min((said.index(word) for word in titles[key] - others if word in said), default=len(said))
+
+    return sorted(product_ids, key=place)
 
 
 def these(product_ids: Sequence[str]) -> Kind:
@@ -106,6 +169,8 @@ def _earlier(history: Sequence[Message], turn: Turn) -> Wish | None:
         if outright(message.content, turn):
             wish = None
             continue
+        if _COMPARATIVE.search(message.content) and not _THAN_AMOUNT.search(message.content):
+            continue  # "something cheaper" is of the same kind
         found = read(message.content, turn)
         if wish and wish.kind and (found.kind is None or _says_kind_only(message.content, found)):
             wish = _continued(message.content, found, wish, turn) or wish
@@ -120,7 +185,7 @@ def _continued(question: str, wish: Wish, earlier: Wish, turn: Turn) -> Wish | N
         limits = _for_kind(earlier.limits, wish.kind, turn)
         return replace(earlier, kind=wish.kind, limits=limits, rest=(), unread=())
     more = read(question, turn, earlier.kind)
-    if more.rest or more.unread or not is_selective(more):
+    if more.rest or more.unread or not more.is_selective:
         return None
     ask = more.ask if more.ask != "list" else earlier.ask
     return replace(earlier, ask=ask, limits=earlier.limits.narrowed(more.limits), order=more.order or earlier.order)
@@ -148,25 +213,38 @@ def _relative(question: str, named: Sequence[Sequence[str]], history: Sequence[M
     found = _COMPARATIVE.search(question)
     if found is None:
         return None
-    if re.match(r"\s*[$€£]?\s*\d", question[found.end() :]):
-        return None  # "cheaper than $100" is a limit by itself
-    shown = [ids[0] for ids in named if len(ids) == 1] or last_shown(history, turn)
+    if _THAN_AMOUNT.search(question):
+        return None  # a limit by itself
+    word = found["word"].lower()
+    several = next(iter(shown_lists(history, turn)), [])
+    if found["than"] is None and not named and _WHICH_IS.match(question.strip()) and several:
+        order = _order(word, several, turn)
+        return Wish("best", kind=these(several), order=order) if order else None
+    if len(named) > 1:
+        return None
+    latest = next((ids for ids in _shown(history, turn) if ids), [])
+    single = next((ids for ids in _shown(history, turn) if len(ids) == 1), [])
+    shown = [ids[0] for ids in named if len(ids) == 1] or single or latest
     if not shown:
         return None
-    word = found["word"].lower()
-    is_of_those = found["than"] is None and _OF_THOSE.match(question.strip()) is not None
-    if is_of_those and len(shown) > 1:
-        order = _order(word, shown, turn)
-        return Wish("best", kind=these(shown), order=order) if order else None
-    wish = read(question.replace(found[0], " "), turn)
+    text = re.sub(re.escape(turn.version.products[shown[0]].title), " ", question, flags=re.IGNORECASE) if named else question
+    wish = read(text.replace(found[0], " "), turn)
     earlier = _earlier(history, turn)
-    before = earlier.kind if earlier and earlier.kind and shown[0] in earlier.kind.product_ids else None
-    kind = wish.kind if wish.kind and wish.kind.categories else before or turn.lexicon.vocabulary.kind_of(shown[0])
+    before = earlier.kind if earlier and earlier.kind and set(shown) & set(earlier.kind.product_ids) else None
+    own = wish.kind if wish.kind and wish.kind.head not in EVERYTHING and not named else None
+    kind = own or before or turn.lexicon.vocabulary.kind_of(shown[0])
     order = _order(word, kind.product_ids, turn)
     if order is None:
         return None
-    limits = earlier.limits if earlier and kind is before else Limits()
-    return Wish("list", limits.narrowed(_beyond(order, shown, turn)), kind, None, wish.rest)
+    limits = (earlier.limits if earlier and kind is before else Limits()).narrowed(wish.limits)
+    return Wish("list", limits.narrowed(_beyond(order, shown, limits, turn)), kind, None, most=MOST_RELATIVE)
+
+
+def best_of(order: Order, product_ids: Sequence[str], turn: Turn) -> str | None:
+    """The cheapest, lightest ... of some products; None where no record says."""
+    values = _values(order, product_ids, turn)
+    low = order.direction == "low"
+    return min(values, key=lambda key: values[key] if low else -values[key], default=None)
 
 
 def _order(word: str, ids: Sequence[str], turn: Turn) -> Order | None:
@@ -174,27 +252,32 @@ def _order(word: str, ids: Sequence[str], turn: Turn) -> Order | None:
     return replace(wish.order, said=word) if wish.order else None
 
 
-def _beyond(order: Order, shown: Sequence[str], turn: Turn) -> Limits:
-    """The limit that one product sets for something cheaper or lighter: of several shown, the best of them."""
-    low = order.direction == "low"
+def _values(order: Order, product_ids: Sequence[str], turn: Turn) -> dict[str, Fraction]:
+    facts = turn.deps.facts.read(product_ids) if order.field == PRICE else {}
     values: dict[str, Fraction] = {}
-    facts = turn.deps.facts.read(shown)
-    for key in shown:
-        if order.field == PRICE:
-            price = price_minor(facts.get(key))
-            values |= {key: Fraction(price)} if price is not None else {}
-        elif found := measure_of(turn.version.products[key], order.field):
-            values[key] = found.amount
-    if not values:
+    for key in product_ids:
+        if order.field != PRICE:
+            if found := measure_of(turn.version.products[key], order.field):
+                values[key] = found.amount
+        elif (price := price_minor(facts.get(key))) is not None:
+            values[key] = Fraction(price)
+    return values
+
+
+def _beyond(order: Order, shown: Sequence[str], limits: Limits, turn: Turn) -> Limits:
+    """The limit that a product sets for something cheaper or lighter: of several shown, the best of them."""
+    key = best_of(order, shown, turn)
+    if key is None:
         return Limits()
-    key = min(values, key=lambda name: values[name] if low else -values[name])
-    bound, title = values[key], turn.version.products[key].title
-    what = "" if order.field == PRICE else f"{order.field} "
-    config = turn.deps.shop.config
-    amount = f" ({money(bound, config.currency, config.locale)})" if order.field == PRICE else ""
-    said = f"{what}{'under' if low else 'over'} that of the {title}{amount}"
+    bound, low = _values(order, [key], turn)[key], order.direction == "low"
+    title, config = turn.version.products[key].title, turn.deps.shop.config
+    said = f"{order.said} than the {title}"
+    if order.field == PRICE:
+        said = f"{said} ({money(bound, config.currency, config.locale)})"
     limit = Range(None if low else bound, bound if low else None, not low, low, said)
-    return Limits(price=limit) if order.field == PRICE else Limits(measures=(Measure(order.field, limit),))
+    if order.field == PRICE:
+        return Limits(price=limits.price.both(limit) if limits.price else limit)
+    return Limits(measures=(Measure(order.field, limit),))
 
 
 def _of_set(question: str, ids: Sequence[str], turn: Turn) -> Wish | None:
@@ -206,9 +289,3 @@ def _of_set(question: str, ids: Sequence[str], turn: Turn) -> Wish | None:
     found = _COMPARATIVE.search(question)
     order = _order(found["word"].lower(), ids, turn) if found else read(question, turn, these(ids)).order
     return Wish("best", kind=these(ids), order=order) if order else None
-
-
-def name_word_of(kind: Kind, product_id: str, turn: Turn) -> list[str]:
-    """Products of a kind that bear the name of another: after the Corrie tent, "and the boots?" means the Corrie boots."""
-    name = words(turn.version.products[product_id].title)[:1]
-    return [key for key in kind.product_ids if [*map(stem, words(turn.version.products[key].title)[:1])] == [*map(stem, name)]]

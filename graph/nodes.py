@@ -17,7 +17,7 @@ from graph.find import (
     standalone,
 )
 from graph.findings import Findings
-from graph.follow_ups import wish_of
+from graph.follow_ups import resolved, wish_of
 from graph.pen import Pen
 from graph.routing import Route, asks_for_products, route_scores
 from graph.state import Account, Lead, State
@@ -69,8 +69,9 @@ def _refusal(question: str, turn: Turn) -> str | None:
 
 def route(state: State, runtime: Runtime[Turn]) -> State:
     """Read the message once: who handles the turn, which products it is about, which policy sections it may mean."""
-    turn, question, history = runtime.context, state["question"], state["request"].messages[:-1]
+    turn, history = runtime.context, state["request"].messages[:-1]
     started = time.perf_counter()
+    question = resolved(state["question"], history, turn)
     utterance = turn.read(question)
     wish = wish_of(question, history, turn)
     focus = [] if wish and wish.is_closed else focus_of(question, utterance, history, turn)
@@ -81,10 +82,11 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
-    is_product = goes_on or (focus and says_nothing(utterance.text)) or asks_for_products(wish, scores)
+    is_product = goes_on or (focus and says_nothing(utterance.text)) or asks_for_products(question, wish, scores)
     is_order = state["request"].customer_id is None and gives_email(question) and number_and_email(question, history)
     best = Route.ORDER if is_order else Route.PRODUCT if is_product else scores.best
     return {
+        "question": question,
         "route": best,
         "route_scores": scores.scores,
         "focus": focus,

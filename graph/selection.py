@@ -1,5 +1,6 @@
 """Lists, counts, superlatives and comparisons: computed over every product of a kind, from its record and live facts."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,15 @@ MOST_NEAR = 3
 MOST_COMPARED = 4
 MOST_ROWS = 14
 """Columns and rows of a table that a phone still shows."""
+NOT_STATED = "not stated"
+_NOT_COMPARED = frozenset({"description", "category", "care", "review count"})
+
+
+def which_one(kind: Kind, turn: Turn) -> Findings:
+    """Ask which of a kind is meant, naming them."""
+    ids = Selection.of(Limits(), kind.product_ids, turn).within[:MOST_LISTED]
+    points = [_point(source, Wish("list"), turn) for source in product_sources(ids, turn)]
+    return Findings(points, _leads([turn.phrase("which_one")]), as_list=True)
 
 
 def select(wish: Wish, kind: Kind, turn: Turn) -> Findings:
@@ -65,7 +75,7 @@ class Selection:
 
 
 def _listed(wish: Wish, kind: Kind, found: Selection, turn: Turn) -> Findings:
-    shown = found.within[:MOST_LISTED]
+    shown = found.within[: wish.most or MOST_LISTED]
     name = "have_within" if wish.limits else "have"
     said = turn.phrase(name, within=within_said(wish.limits), what=_counted(kind, len(found.within)))
     notes = [*_not_stated(found, turn), *_also(wish, kind, turn)]
@@ -180,33 +190,36 @@ def _value(field: str, key: str, found: Selection, turn: Turn) -> Fraction | Non
 
 
 def compare(product_ids: Sequence[str], turn: Turn) -> Findings:
-    """Products side by side: live price and stock, then every field that at least two of the records have."""
+    """Products side by side: live price and stock, then what at least two of the records state, differences first."""
     sources = product_sources(product_ids[:MOST_COMPARED], turn)
     rows = [(label, tuple(_cell(source, label) for source in sources)) for label in _rows(sources)]
-    return Findings(lead=_leads([turn.phrase("compared")]), table=Table(tuple(sources), tuple(rows)))
+    first, rest = rows[:2], rows[2:]
+    rest.sort(key=lambda row: (row[0] != "weight", len(set(row[1])) == 1))
+    return Findings(lead=_leads([turn.phrase("compared")]), table=Table(tuple(sources), tuple((first + rest)[:MOST_ROWS])))
 
 
 def _rows(sources: Sequence[Source]) -> list[str]:
-    held = [list(dict.fromkeys(s.field for s in source.statements)) for source in sources]
-    labels = [label for label in dict.fromkeys(name for fields in held for name in fields)]
+    held = [list(dict.fromkeys(statement.field for statement in source.statements)) for source in sources]
+    labels = dict.fromkeys(name for fields in held for name in fields)
     shared = [label for label in labels if sum(label in fields for fields in held) >= 2]
-    return [label for label in shared if label not in ("description", "category")][:MOST_ROWS]
+    return [label for label in shared if label not in _NOT_COMPARED]
 
 
 def _cell(source: Source, label: str) -> str:
-    """What a record says in a row; its statement without the product's name where that is all that it adds."""
-    statements = source.of(label)
-    if not statements:
-        return "not stated"
-    return "; ".join(_short(statement, source) for statement in statements)
+    """What a record says in a row: its statements without the product's name and the verb."""
+    product = source.product
+    if label in ("sizes", "colors") and product:
+        options = [variant.size if label == "sizes" else variant.color for variant in product.variants]
+        return ", ".join(option for option in dict.fromkeys(options) if option)
+    return "; ".join(_short(statement, source) for statement in source.of(label)) or NOT_STATED
 
 
 def _short(statement: Statement, source: Source) -> str:
     if statement.value:
         return statement.value
-    text = statement.text.rstrip(".")
-    for lead in (f"The {source.title} ", f"the {source.title} "):
-        text = text.replace(lead, "", 1)
+    text = re.sub(rf"\b[Tt]he {re.escape(source.title)} ", "", statement.text.rstrip("."), count=1)
+    text = re.sub(r"^In (.+?), (?:is|are|costs?) ", r"\1: ", text)
+    text = re.sub(r"^(?:is|are|costs?) ", "", text)
     return text[0].upper() + text[1:]
 
 

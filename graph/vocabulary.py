@@ -201,10 +201,12 @@ class Vocabulary:
     def _choices(self) -> frozenset[str]:
         """Attributes whose values are choices among few."""
         values: dict[str, set[str]] = defaultdict(set)
+        holders: Counter[str] = Counter()
         for product in self.products.values():
+            holders.update(list(product.attributes))
             for key, value in product.attributes.items():
                 values[key].update(map(str, value) if isinstance(value, list) else [str(value)])
-        return frozenset(key for key, seen in values.items() if len(seen) <= CHOICES)
+        return frozenset(key for key, seen in values.items() if len(seen) <= min(CHOICES, holders[key] / 2))
 
     def feature(self, word: str, product_ids: Iterable[str]) -> Feature | None:
         """What a word says of products: the attribute that is called so, or in which most of them say so; else None."""

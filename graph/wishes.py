@@ -126,7 +126,7 @@ class Order:
 class Wish:
     """What a message asks of the catalog. `rest` are words that are none of it, so that a search has to help.
 
-    `unread` is an amount that no record of the kind measures, or no amount at all.
+    `unread` is an amount that no record of the kind measures, or no amount at all; `most` so many are shown at most.
     """
 
     ask: Ask
@@ -135,6 +135,12 @@ class Wish:
     order: Order | None = None
     rest: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    most: int | None = None
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether a message limits, orders, counts or compares, rather than only naming a kind of product."""
+        return bool(self.limits or self.order or self.ask != "list")
 
     @property
     def is_closed(self) -> bool:
