@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from graph.asking import ASKING
 from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, says_nothing
 from graph.deps import Turn
 from graph.findings import Findings, product_sources, quoted
-from graph.asking import ASKING
 from graph.routing import asks_for_a_field
 from graph.selection import Selection, select, which_one, within_said
 from graph.state import Lead, Point
@@ -17,7 +17,7 @@ from shopbot.intents import FIELD
 from shopbot.language import content_stems, stem, words
 from shopbot.search import search_products
 from shopbot.sections import answering_lines
-from shopbot.statements import Source, Statement, policy_source, product_source
+from shopbot.statements import Source, Statement, policy_source
 from shopbot.types import Hit
 
 # Below this cosine the nearest policy section is about something else, and the answer is "I don't know". Of 45

@@ -33,7 +33,9 @@ _COMPARATIVE = re.compile(
     re.IGNORECASE,
 )
 _THAN_AMOUNT = re.compile(r"\b\w+er than\s*[$€£]?\s*\d", re.IGNORECASE)
-_WHICH_IS = re.compile(r"(?:and |so |ok |well )*(?:which|what)(?:'s| one| of (?:them|these|those)| is| are)", re.IGNORECASE)
+_WHICH_IS = re.compile(
+    r"(?:and |so |ok |well )*(?:which|what)(?:'s| one| of (?:them|these|those)| is| are)", re.IGNORECASE
+)
 _GOES_ON = re.compile(r"^\W*(?:and|also|what about|how about|or|but|only|just|ok(?:ay)?,?)\b", re.IGNORECASE)
 _THEM = re.compile(r"\b(?:them|these|those|they|both|ones?)\b", re.IGNORECASE)
 _THE_CHEAPER_ONE = re.compile(
@@ -83,7 +85,12 @@ def _namesake(question: str, history: Sequence[Message], turn: Turn) -> str | No
     bearers = [key for key in kind.product_ids if stem(words(turn.version.products[key].title)[0]) == name]
     if len(bearers) != 1:
         return None
-    return re.sub(rf"(?:the )?{re.escape(kind.said)}", f"the {turn.version.products[bearers[0]].title}", question, flags=re.IGNORECASE)
+    return re.sub(
+        rf"(?:the )?{re.escape(kind.said)}",
+        f"the {turn.version.products[bearers[0]].title}",
+        question,
+        flags=re.IGNORECASE,
+    )
 
 
 def _shown(history: Sequence[Message], turn: Turn) -> list[list[str]]:
@@ -112,12 +119,31 @@ def wish_of(question: str, history: Sequence[Message], turn: Turn) -> Wish | Non
         return Wish("compare", kind=these(shown))
     if named or (turn.lexicon.mentions(question) and not wish.is_selective):
         return None
-    earlier = _earlier(history, turn)
+    earlier = None if is_about_one(history, turn) else _earlier(history, turn)
     if wish.kind and not _says_kind_only(question, wish):
         return wish
     if earlier and earlier.kind and len(words(question)) <= BRIEF:
         return _continued(question, wish, earlier, turn)
     return wish if wish.kind or wish.limits.price else None
+
+
+def is_about_one(history: Sequence[Message], turn: Turn) -> bool:
+    """Whether the last question was about one product: the answer names one, and nothing was asked of a kind."""
+    asked = next((message.content for message in reversed(history) if message.role == "user"), "")
+    latest = next(iter(_shown(history, turn)), [])
+    return len(latest) == 1 and not asks_of_kinds(asked, turn)
+
+
+def earlier_asking(history: Sequence[Message], turn: Turn) -> Sequence[Message]:
+    """The history as far as a message that only names a product can ask the same: not where a list was asked for."""
+    asked = next((message.content for message in reversed(history) if message.role == "user"), "")
+    return [] if asks_of_kinds(asked, turn) else history
+
+
+def asks_of_kinds(question: str, turn: Turn) -> bool:
+    """Whether a message by itself asks for products of a kind, or limits them."""
+    found = read(question, turn)
+    return not outright(question, turn) and (found.kind is not None or found.is_selective)
 
 
 def _to_compare(question: str, history: Sequence[Message], turn: Turn) -> list[str]:
@@ -227,7 +253,11 @@ def _relative(question: str, named: Sequence[Sequence[str]], history: Sequence[M
     shown = [ids[0] for ids in named if len(ids) == 1] or single or latest
     if not shown:
         return None
-    text = re.sub(re.escape(turn.version.products[shown[0]].title), " ", question, flags=re.IGNORECASE) if named else question
+    text = (
+        re.sub(re.escape(turn.version.products[shown[0]].title), " ", question, flags=re.IGNORECASE)
+        if named
+        else question
+    )
     wish = read(text.replace(found[0], " "), turn)
     earlier = _earlier(history, turn)
     before = earlier.kind if earlier and earlier.kind and set(shown) & set(earlier.kind.product_ids) else None

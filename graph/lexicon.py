@@ -32,6 +32,7 @@ _BEFORE_A_NAME = frozenset("the your a an this that these those".split())
 # A name with what is attached to it: an opening before it, a possessive and punctuation behind it.
 _NAME = re.compile(r"^([(\"']*).*?((?:['’]s)?[?.,!;:)\"']*)$")
 
+
 def _runs(flags: Sequence[bool]) -> list[range]:
     """The longest runs of places that are true."""
     edges = np.flatnonzero(np.diff([False, *flags, False]))
@@ -111,7 +112,10 @@ class Lexicon:
         return [
             key
             for place, (length, key) in sorted(places.items())
-            if not any(start <= place and place + length < end or start < place and place + length <= end for start, end in ends)
+            if not any(
+                (start <= place and place + length < end) or (start < place and place + length <= end)
+                for start, end in ends
+            )
         ]
 
     @cached_property

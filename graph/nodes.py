@@ -6,6 +6,7 @@ import time
 from langgraph.runtime import Runtime
 
 from graph.asks import says_nothing
+from graph.delivery import delivery_points
 from graph.deps import Turn
 from graph.desk import gives_email, number_and_email
 from graph.find import (
@@ -17,7 +18,7 @@ from graph.find import (
     standalone,
 )
 from graph.findings import Findings
-from graph.follow_ups import resolved, wish_of
+from graph.follow_ups import earlier_asking, resolved, wish_of
 from graph.pen import Pen
 from graph.routing import Route, asks_for_products, route_scores
 from graph.state import Account, Lead, State
@@ -75,7 +76,7 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     utterance = turn.read(question)
     wish = wish_of(question, history, turn)
     focus = [] if wish and wish.is_closed else focus_of(question, utterance, history, turn)
-    asked = standalone(question, utterance, history, bool(focus))
+    asked = standalone(question, utterance, earlier_asking(history, turn), bool(focus))
     if asked != question:
         utterance = turn.read(asked)
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
@@ -84,7 +85,8 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
     is_product = goes_on or (focus and says_nothing(utterance.text)) or asks_for_products(question, wish, scores)
     is_order = state["request"].customer_id is None and gives_email(question) and number_and_email(question, history)
-    best = Route.ORDER if is_order else Route.PRODUCT if is_product else scores.best
+    is_delivery = scores.best != Route.ORDER and bool(delivery_points(question, turn))
+    best = Route.ORDER if is_order else Route.POLICY if is_delivery else Route.PRODUCT if is_product else scores.best
     return {
         "question": question,
         "route": best,
@@ -104,6 +106,8 @@ def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
 
 def look_up_policies(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
+    if points := delivery_points(state["question"], runtime.context):
+        return _found(Findings(points, as_list=len(points) > 1), started, state, runtime)
     return _found(
         find_policies(state["question"], state["sections"], state["utterance"].vector, runtime.context),
         started,

@@ -35,7 +35,11 @@ class Pen:
         for source in table.sources:
             live = [statement for statement in source.statements if statement.field in LIVE_FIELDS]
             heads.append(f"{_cell(source.title)} [{self._account.cite(citation_of(source, live))}]")
-        lines = [["", *heads], ["---"] * (len(heads) + 1), *([label.capitalize(), *cells] for label, cells in table.rows)]
+        lines = [
+            ["", *heads],
+            ["---"] * (len(heads) + 1),
+            *([label.capitalize(), *cells] for label, cells in table.rows),
+        ]
         for line in lines:
             text = f"| {' | '.join(map(_cell, line))} |"
             self.show(Sentence(text=text, author="record", block=True))

@@ -11,7 +11,9 @@ from shopbot.intents import FIELD, SECTION, UNKNOWN, Scores
 _ORDER_ID = re.compile(
     r"\b(?:order|purchase|parcel|package)\b.*\b[A-Z]{0,3}-?\d{4,}\b|\b[A-Z]{1,3}-\d{4,}\b", re.IGNORECASE
 )
-_OF_AN_ORDER = re.compile(r"\b(?:my|ordered|orders?|bought|purchased?|parcel|package|delivered|exchange|return)\b", re.IGNORECASE)
+_OF_AN_ORDER = re.compile(
+    r"\b(?:my|ordered|orders?|bought|purchased?|parcel|package|delivered|exchange|return)\b", re.IGNORECASE
+)
 _PRICE_OF = re.compile(r"\bhow much (?:is|are|for|do|does)\b|\bprices?\b|\bcosts?\b", re.IGNORECASE)
 # What is wanted of an order has eight labels, which share what one would have: the route is scored by the best of them
 # and, to this share, by all together. Of 0 to 1, and bonuses of 0 to .06, these brought most left-out example messages
@@ -74,7 +76,11 @@ def asks_for_products(question: str, wish: Wish | None, scores: RouteScores) -> 
         return False
     if scores.best == Route.ORDER:
         return _OF_AN_ORDER.search(question) is None
-    return wish.is_selective or _PRICE_OF.search(question) is not None or scores.best not in (Route.POLICY, Route.PROMOTION)
+    return (
+        wish.is_selective
+        or _PRICE_OF.search(question) is not None
+        or scores.best not in (Route.POLICY, Route.PROMOTION)
+    )
 
 
 def asks_for_a_field(meant: Scores) -> bool:

@@ -33,6 +33,8 @@ def which_one(kind: Kind, turn: Turn) -> Findings:
 
 def select(wish: Wish, kind: Kind, turn: Turn) -> Findings:
     """Answer a wish over all products of its kind."""
+    if wish.ask == "compare" and not wish.limits and len(kind.product_ids) <= MOST_COMPARED:
+        return compare(kind.product_ids, turn)
     found = Selection.of(wish.limits, kind.product_ids, turn)
     if wish.ask == "compare" and 2 <= len(found.within) <= MOST_COMPARED:
         return compare(found.within, turn)
@@ -148,7 +150,10 @@ def _best(wish: Wish, order: Order, kind: Kind, found: Selection, turn: Turn) ->
     if not values:
         return Findings(lead=_leads([turn.phrase("not_stated", count=silent, what=order.field)]))
     name = "best_within" if wish.limits else "best"
-    notes = [*([turn.phrase("not_stated", count=silent, what=order.field)] if silent else []), *_not_stated(found, turn)]
+    notes = [
+        *([turn.phrase("not_stated", count=silent, what=order.field)] if silent else []),
+        *_not_stated(found, turn),
+    ]
     said = turn.phrase(name, within=within_said(wish.limits), order=order.said, where=_where(kind))
     first = _winners(values, order)
     points = [_point(source, wish, turn) for source in product_sources(first, turn)]
@@ -195,7 +200,9 @@ def compare(product_ids: Sequence[str], turn: Turn) -> Findings:
     rows = [(label, tuple(_cell(source, label) for source in sources)) for label in _rows(sources)]
     first, rest = rows[:2], rows[2:]
     rest.sort(key=lambda row: (row[0] != "weight", len(set(row[1])) == 1))
-    return Findings(lead=_leads([turn.phrase("compared")]), table=Table(tuple(sources), tuple((first + rest)[:MOST_ROWS])))
+    return Findings(
+        lead=_leads([turn.phrase("compared")]), table=Table(tuple(sources), tuple((first + rest)[:MOST_ROWS]))
+    )
 
 
 def _rows(sources: Sequence[Source]) -> list[str]:

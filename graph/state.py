@@ -105,5 +105,13 @@ class State(TypedDict, total=False):
 
 def start_state(request: TurnRequest) -> State:
     """The state that a turn begins with; of the one before, which may have died, nothing is left."""
-    blank: State = {"lead": [], "sources": [], "points": [], "as_list": False, "change": None, "wish": None, "table": None}
+    blank: State = {
+        "lead": [],
+        "sources": [],
+        "points": [],
+        "as_list": False,
+        "change": None,
+        "wish": None,
+        "table": None,
+    }
     return {**blank, "request": request, "account": Account()}

@@ -8,8 +8,8 @@ from functools import cached_property
 from itertools import pairwise
 
 from graph.asking import ASKING, ASKING_WORDS, nearest_word
-from shopbot.limits import ADJECTIVE, Feature, label_stems, measure_of, singular
 from shopbot.language import STOPWORDS, stem, words
+from shopbot.limits import ADJECTIVE, Feature, label_stems, measure_of, singular
 from shopbot.statements import attribute_label
 from shopbot.types import Product
 
@@ -17,14 +17,24 @@ EVERYTHING = frozenset("product products item items anything something everythin
 # Berlin and Kay, Basic Color Terms (1969): words that mean a colour though no variant has it.
 BASIC_COLORS = frozenset("black white red green yellow blue brown orange pink purple gray grey".split())
 # What customers say and records write otherwise.
-SAME_WORD = {"fall": "autumn", "ladies": "women", "lady": "women", "girl": "kid", "boy": "kid", "children": "kid", "child": "kid"}
+SAME_WORD = {
+    "fall": "autumn",
+    "ladies": "women",
+    "lady": "women",
+    "girl": "kid",
+    "boy": "kid",
+    "children": "kid",
+    "child": "kid",
+}
 # An attribute with at most this many different values over the catalog is a choice among them.
 CHOICES = 12
 # Fields whose values are about keeping a product, not about what it is.
 _NOT_ABOUT_IT = frozenset({"care", "warranty"})
 _YES_OR_NO = re.compile(r"(?:yes|no|none|not|without)\b", re.IGNORECASE)
 # Behind these a question says what the thing is for, or what it is to have.
-_END_OF_THING = frozenset("for with in that which to under below above over at from on between like around without".split())
+_END_OF_THING = frozenset(
+    "for with in that which to under below above over at from on between like around without".split()
+)
 _CONJUNCTS = re.compile(r"\s*(?:&|,|/|\band\b)\s*", re.IGNORECASE)
 
 
@@ -99,7 +109,9 @@ class Vocabulary:
         for product in self.products.values():
             texts = [product.title, product.description, product.category, *map(str, product.attributes.values())]
             texts += [f"{variant.color} {variant.size}" for variant in product.variants]
-            found.update(word for text in (*texts, *map(str, product.attributes)) for word in words(text.replace("_", " ")))
+            found.update(
+                word for text in (*texts, *map(str, product.attributes)) for word in words(text.replace("_", " "))
+            )
         return frozenset(found)
 
     def is_known(self, word: str) -> bool:
@@ -218,7 +230,7 @@ class Vocabulary:
         for product in map(self.products.__getitem__, product_ids):
             titled = titled or bare in map(singular, words(product.title))
             for key, value in product.attributes.items():
-                if key in _NOT_ABOUT_IT or isinstance(value, (int, float)) and not isinstance(value, bool):
+                if key in _NOT_ABOUT_IT or (isinstance(value, (int, float)) and not isinstance(value, bool)):
                     continue
                 if label_stems(key) == {stemmed}:
                     named[key] += self._tells(key, stemmed)
@@ -245,7 +257,7 @@ class Vocabulary:
 
     def _tells(self, key: str, stemmed: str) -> bool:
         """Whether having the attribute can mean being what it is called: "waterproof", "packable"; not "materials"."""
-        return key in self._deniable or stemmed != key and key.endswith(ADJECTIVE)
+        return key in self._deniable or (stemmed != key and key.endswith(ADJECTIVE))
 
     def phrases(self, product_ids: Iterable[str]) -> list[Feature]:
         """Features of several words: names of yes-or-no attributes ("red light") and choices ("4-season")."""
@@ -254,7 +266,12 @@ class Vocabulary:
             label = attribute_label(key)[0]
             if key in self._deniable and len(words(label)) > 1:
                 found[label] = Feature(label, key, is_named=True)
-            if key in self._choices and isinstance(value, str) and len(words(value)) > 1 and not _YES_OR_NO.match(value):
+            if (
+                key in self._choices
+                and isinstance(value, str)
+                and len(words(value)) > 1
+                and not _YES_OR_NO.match(value)
+            ):
                 found[value.lower()] = Feature(value.lower(), key)
         return sorted(found.values(), key=lambda feature: -len(feature.word))
 

@@ -35,7 +35,13 @@ _AT_MOST = (
 _ABOVE = r"over|above|more than|heavier than|bigger than|larger than|longer than|brighter than|beyond"
 _AT_LEAST = r"at least|min(?:imum)?(?: of)?|no less than|not less than|starting (?:at|from)|upwards of|>=|≥"
 _ROUGHLY = r"around|about|roughly|approximately|approx|circa|~|something like"
-_COMPARATORS = (("below", _BELOW), ("at most", _AT_MOST), ("above", _ABOVE), ("at least", _AT_LEAST), ("around", _ROUGHLY))
+_COMPARATORS = (
+    ("below", _BELOW),
+    ("at most", _AT_MOST),
+    ("above", _ABOVE),
+    ("at least", _AT_LEAST),
+    ("around", _ROUGHLY),
+)
 _LEAD = "|".join(rf"(?P<{name.replace(' ', '_')}>(?<!\w)(?:{pattern}))" for name, pattern in _COMPARATORS)
 _BOUND = re.compile(rf"(?:{_LEAD})\s*{_AMOUNT.format(n='')}", re.IGNORECASE)
 _BETWEEN = re.compile(
@@ -52,7 +58,9 @@ _SHOWN = {
     **dict.fromkeys(("c", "°c", "celsius", "degrees", "degree", "centigrade", "°"), "°C"), **dict.fromkeys(("f", "°f", "fahrenheit"), "°F"),
     **dict.fromkeys(("person", "persons", "man", "p", "sleeper", "sleepers"), "people"),
 }  # fmt: skip
-_DIGITS = {word: str(number) for number, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)}
+_DIGITS = {
+    word: str(number) for number, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)
+}
 _COUNTED = re.compile(
     rf"\b(?P<before>(?:sleeps?|for)\s+)?(?P<number>{'|'.join(_DIGITS)}|\d+)(?P<after>[\s-]*(?:person|persons|people|man|p|adults)\b)?",
     re.IGNORECASE,
@@ -83,7 +91,9 @@ AS_ORDER = {
     "brighter": "brightest", "bigger": "biggest", "larger": "largest", "roomier": "roomiest", "smaller": "smallest",
     "thicker": "thickest", "thinner": "thinnest", "better rated": "best rated", "higher rated": "highest rated",
 }  # fmt: skip
-_MOST = re.compile(r"\b(?:the )?(most|highest|longest|largest|biggest|greatest|best)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE)
+_MOST = re.compile(
+    r"\b(?:the )?(most|highest|longest|largest|biggest|greatest|best)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE
+)
 _LEAST = re.compile(r"\b(?:the )?(least|lowest|fewest|shortest|smallest)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE)
 _COUNT = re.compile(r"\bhow many\b|\b(?:number|count) of\b", re.IGNORECASE)
 _LISTS = re.compile(
@@ -94,7 +104,10 @@ _COMPARES = re.compile(r"\b(?:compar\w+|versus|vs\.?|differen\w+|side by side)\b
 _IN_STOCK = re.compile(
     r"\b(?:in[- ]stock|available(?: now| today| right now)?|not sold out|still (?:have|got))\b", re.IGNORECASE
 )
-_SIZE = re.compile(r"\b(?:in\s+)?(?:(?:eu|us|uk)\s+)?sizes?\s+(?:eu\s+)?(?P<named>[\w/.-]+)|\bin\s+(?:an?\s+)?(?P<short>x{0,3}[sl]|m)\b", re.IGNORECASE)
+_SIZE = re.compile(
+    r"\b(?:in\s+)?(?:(?:eu|us|uk)\s+)?sizes?\s+(?:eu\s+)?(?P<named>[\w/.-]+)|\bin\s+(?:an?\s+)?(?P<short>x{0,3}[sl]|m)\b",
+    re.IGNORECASE,
+)
 _SIZE_WORDS = {"small": "S", "medium": "M", "large": "L", "extra small": "XS", "extra large": "XL"}
 # Words of ASKING_WORDS that say what a thing has to be like, where they are not understood as anything else.
 _MEANT = frozenset(stem(word) for word in "warm heavy light big long winter summer spring autumn fall warmer".split())
@@ -266,11 +279,18 @@ class _Reader:
         label = self._labelled(found[0], known) or _most_of(known, read[0], unit)
         if label is None:
             return None, None
-        shown = {amount.amount: f"{_plain(number)} {_SHOWN.get(own or unit, own or unit)}".strip() for amount, (_, number, own) in zip(read, amounts, strict=True)}
+        shown = {
+            amount.amount: f"{_plain(number)} {_SHOWN.get(own or unit, own or unit)}".strip()
+            for amount, (_, number, own) in zip(read, amounts, strict=True)
+        }
         values = [amount.amount for amount in read]
         if read[0].dimension == "temperature" and how == "exactly":
             how = "at most"  # "a bag for -5 °C" has to be warm enough for it
-        if read[0].dimension == "people" and how == "exactly" and re.search(r"\b(?:sleeps?|fits?|for)\s*$", self._text[: found.start()]):
+        if (
+            read[0].dimension == "people"
+            and how == "exactly"
+            and re.search(r"\b(?:sleeps?|fits?|for)\s*$", self._text[: found.start()])
+        ):
             how = "at least"
         bounds = _range(how, sorted(values), lambda amount: shown.get(amount) or f"{float(amount):g}")
         said = re.sub(r"\b1 people\b", "1 person", bounds.said) if label in bounds.said else f"{label} {bounds.said}"
@@ -294,10 +314,18 @@ class _Reader:
                     self._blank(found)
                     return Order(label, direction, found[0].lower().removeprefix("the "))
         for adjective, choices in _ORDERS:
-            found = re.search(rf"\b(?:(?P<least>least)\s+|most\s+)(?:{adjective})\w*|\b(?:{adjective})(?:i?e?st|ed)\b", self._text, re.IGNORECASE)
+            found = re.search(
+                rf"\b(?:(?P<least>least)\s+|most\s+)(?:{adjective})\w*|\b(?:{adjective})(?:i?e?st|ed)\b",
+                self._text,
+                re.IGNORECASE,
+            )
             if found is None:
                 continue
-            held = [(field, direction) for field, direction in choices if field == PRICE or _is_usual(field, known, len(ids))]
+            held = [
+                (field, direction)
+                for field, direction in choices
+                if field == PRICE or _is_usual(field, known, len(ids))
+            ]
             if not held:
                 continue
             field, direction = held[0]
@@ -312,7 +340,9 @@ class _Reader:
     def _sizes(self) -> frozenset[str]:
         found: set[str] = set()
         for match in list(_SIZE.finditer(self._text))[::-1]:
-            if size := self._vocabulary.size(_SIZE_WORDS.get((match["named"] or match["short"]).lower(), match["named"] or match["short"])):
+            if size := self._vocabulary.size(
+                _SIZE_WORDS.get((match["named"] or match["short"]).lower(), match["named"] or match["short"])
+            ):
                 found.add(size)
                 self._blank(match)
         for said, letter in _SIZE_WORDS.items():
@@ -323,7 +353,12 @@ class _Reader:
 
     def _colors(self, ids: Sequence[str]) -> tuple[frozenset[str], str]:
         """Colours of the catalog that are asked for, and the word for them; a basic colour that it has not, too."""
-        for pattern in (r"\bin (?:the )?(?:colou?r )?(\w+ \w+)\b", r"\bin (?:the )?(?:colou?r )?(\w+)\b", r"\b(\w+ \w+)\b", r"\b(\w+)\b"):
+        for pattern in (
+            r"\bin (?:the )?(?:colou?r )?(\w+ \w+)\b",
+            r"\bin (?:the )?(?:colou?r )?(\w+)\b",
+            r"\b(\w+ \w+)\b",
+            r"\b(\w+)\b",
+        ):
             for found in re.finditer(pattern, self._text, re.IGNORECASE):
                 said, is_sure = found[1].lower(), found[0].lower().startswith("in ")
                 colors = self._vocabulary.colors(said)
@@ -343,7 +378,9 @@ class _Reader:
     def _names_a_field(self, found: re.Match[str], ids: Sequence[str]) -> bool:
         """Whether a colour is the first word of a field's name: "red light"."""
         following = words(self._text[found.end() :])[:1]
-        labels = {tuple(words(key.replace("_", " ")))[:2] for i in ids for key in self._vocabulary.products[i].attributes}
+        labels = {
+            tuple(words(key.replace("_", " ")))[:2] for i in ids for key in self._vocabulary.products[i].attributes
+        }
         return (found[1].lower(), *following) in labels
 
     def _features(self, ids: Sequence[str]) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
@@ -363,12 +400,16 @@ class _Reader:
             feature = self._vocabulary.feature(word, ids)
             if feature and self._is_anything and not feature.is_named and not self._vocabulary.is_choice(feature):
                 feature = None  # of a whole catalog, a word in somebody's list of highlights says nothing
-            if feature and (word in _WEAK or (stem(word) in ASKING_WORDS | measured and not self._vocabulary.is_choice(feature))):
+            if feature and (
+                word in _WEAK or (stem(word) in ASKING_WORDS | measured and not self._vocabulary.is_choice(feature))
+            ):
                 feature = None
             if feature:
                 negated = _NEGATED & set(said[max(0, place - 2) : place])
                 features[feature.word] = replace(feature, is_wanted=not negated)
-            elif stem(word) in _MEANT or (stem(word) not in ASKING_WORDS and stem(word) not in measured and word not in EVERYTHING):
+            elif stem(word) in _MEANT or (
+                stem(word) not in ASKING_WORDS and stem(word) not in measured and word not in EVERYTHING
+            ):
                 rest.append(word)
         return tuple(features.values()), tuple(rest)
 

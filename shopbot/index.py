@@ -101,7 +101,10 @@ class Index:
         only = {} if ids is None else {"ids": list(ids)}
         with _translated(self.where):
             answer = self._collections[kind].query(
-                query_embeddings=vectors, n_results=k, include=["distances"], **only  # type: ignore[arg-type]
+                query_embeddings=vectors,
+                n_results=k,
+                include=["distances"],
+                **only,  # type: ignore[arg-type]
             )
         return [
             [(record_id, _cosine(distance)) for record_id, distance in zip(ids, distances, strict=True)]
