@@ -24,6 +24,7 @@ from shopbot.chat_models import ServedModel, build_served_model, warm_up
 from shopbot.chat_models.convert import BASE_MODEL_NAME
 from shopbot.chat_models.decoding import EMBEDDED_ENGINES
 from shopbot.database import open_database, utc_now
+from shopbot.delivery import DeliveryRates, Destination, read_destinations
 from shopbot.embedding import Embedder, load_embedder
 from shopbot.errors import ConfigError, ModelError
 from shopbot.facts import Facts
@@ -211,10 +212,11 @@ def prompts_of(arm: str, max_tokens: int, values: Values = "referred") -> dict[s
     return {role: load_prompt(role, arm).with_values(values).capped(max_tokens) for role in roles}
 
 
-def check_rules(shop: Shop, figures: Figures | None) -> None:
-    """Raise ConfigError naming the figures of order_rules.yaml that the shop's policies do not say."""
+def check_rules(shop: Shop, figures: Figures | None, destinations: tuple[Destination, ...] = ()) -> None:
+    """Raise ConfigError naming the figures of order_rules.yaml and delivery.yaml that the shop's policies do not say."""
+    policies = {section.id: section for section in shop.policies}
+    DeliveryRates(destinations, policies, shop.config.currency).check()
     if figures is not None:
-        policies = {section.id: section for section in shop.policies}
         OrderRules(figures, policies, shop.config.currency, ZoneInfo(shop.config.timezone)).check()
 
 
@@ -223,7 +225,8 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
     settings = store.settings
     check_material(store.shop)
     figures = read_figures(store.shop.order_rules)
-    check_rules(store.shop, figures)
+    destinations = read_destinations(store.shop.delivery)
+    check_rules(store.shop, figures, destinations)
     deps = Deps(
         shop=store.shop,
         catalog=store.catalog,
@@ -239,6 +242,7 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
         orders=Orders(store.database),
         tickets=Tickets(store.database, utc_now),
         figures=figures,
+        destinations=destinations,
     )
     accounts = accounts_of(settings, store.database)
     demo = demo_accounts(settings, accounts, deps.orders.customers())

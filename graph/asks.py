@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graph.lexicon import ASKING_WORDS, Lexicon
+from graph.asking import ASKING_WORDS
+from graph.lexicon import Lexicon
 from shopbot.cards import Asked, told_text
 from shopbot.claims import options_named
 from shopbot.embedding import Embedder, Vectors

@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 
 from graph.deps import Turn
 from graph.drafts import sentences_of, stream
-from graph.find import product_sources
+from graph.findings import product_sources
 from graph.pen import Pen
 from graph.routing import Route
 from graph.state import Account, Point, State

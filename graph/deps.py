@@ -12,6 +12,7 @@ from graph.lexicon import Lexicon
 from graph.routing import Route
 from shopbot.catalog import Catalog, CatalogVersion
 from shopbot.chat_models import ServedModel
+from shopbot.delivery import DeliveryRates, Destination
 from shopbot.embedding import Embedder
 from shopbot.errors import ConfigError
 from shopbot.facts import Facts
@@ -65,6 +66,19 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "unknown_product": ("words",),
     "closest": (),
     "found": (),
+    "found_within": ("within",),
+    "have": ("what",),
+    "have_within": ("within", "what"),
+    "not_stated": ("count", "what"),
+    "also_called": ("what", "category"),
+    "first_of": ("count",),
+    "none_within": ("within", "where"),
+    "near": (),
+    "misses": ("limit",),
+    "best": ("order", "where"),
+    "best_within": ("within", "order", "where"),
+    "best_called": ("order", "what"),
+    "compared": (),
     "which_one": (),
     "which_product": (),
     "unknown_policy": (),
@@ -112,6 +126,7 @@ class Deps:
     orders: Orders
     tickets: Tickets
     figures: Figures | None
+    destinations: tuple[Destination, ...] = ()
     default_arm: str = "base"
     _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -153,6 +168,13 @@ class Turn:
         if self.deps.figures is None:
             return None
         return OrderRules(self.deps.figures, self.version.policies, self.deps.shop.config.currency, self.zone)
+
+    @cached_property
+    def rates(self) -> DeliveryRates | None:
+        """What delivery costs, by the policies of the pinned version; None where the shop does not say where it stands."""
+        if not self.deps.destinations:
+            return None
+        return DeliveryRates(self.deps.destinations, self.version.policies, self.deps.shop.config.currency)
 
     @property
     def model(self) -> ServedModel:

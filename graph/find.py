@@ -2,22 +2,22 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from graph.asking import ASKING
 from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, says_nothing
 from graph.deps import Turn
-from graph.lexicon import ASKING
+from graph.findings import Findings, product_sources, quoted
 from graph.routing import asks_for_a_field
+from graph.selection import Selection, select, which_one, within_said
 from graph.state import Lead, Point
 from graph.turn import Message
-from shopbot.cards import Asked
+from graph.wishes import Wish
 from shopbot.embedding import Vectors
-from shopbot.errors import InputError
-from shopbot.language import canonical_number, content_stems, joined, stem, words
-from shopbot.money import to_minor
+from shopbot.intents import FIELD
+from shopbot.language import content_stems, stem, words
 from shopbot.search import search_products
 from shopbot.sections import answering_lines
-from shopbot.statements import Source, Statement, policy_source, product_source
+from shopbot.statements import Source, Statement, policy_source
 from shopbot.types import Hit
 
 # Below this cosine the nearest policy section is about something else, and the answer is "I don't know". Of 45
@@ -39,22 +39,9 @@ _END_OF_THING = re.compile(r"\b(?:for|with|in|that|which|to|under|below|at|from|
 # A question of at most this many words can be the rest of an earlier one.
 BRIEF_WORDS = 7
 CANDIDATES = 50
-_PRICE_LIMIT = re.compile(
-    r"\b(?:under|below|less than|at most|max(?:imum)?|up to|not more than|cheaper than)\s*\$?\s*(\d+(?:[.,]\d+)?)",
-    re.IGNORECASE,
-)
+# Fields that can be asked of a whole kind: a list says what each costs.
+_OF_SEVERAL = frozenset({f"{FIELD}price", f"{FIELD}stock"})
 _POINTING = frozenset(["it", "its", "it's", "this", "that", "they", "them", "these", "those", "one", "ones", "there"])
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What retrieval found: points to make, words to lead with, the records asked about, and what is asked of each."""
-
-    points: list[Point] = field(default_factory=list)
-    lead: list[Lead] = field(default_factory=list)
-    sources: list[Source] = field(default_factory=list)
-    asked: dict[int, Asked] = field(default_factory=dict)
-    as_list: bool = False
 
 
 def focus_of(question: str, utterance: Utterance, history: Sequence[Message], turn: Turn) -> list[list[str]]:
@@ -102,13 +89,21 @@ def asks_of_nothing(question: str) -> bool:
     return not things_in(question) and bool({stem(word) for word in words(question)} & FACT_WORDS)
 
 
-def find_products(question: str, utterance: Utterance, focus: Sequence[Sequence[str]], turn: Turn) -> Findings:
+def find_products(
+    question: str, utterance: Utterance, focus: Sequence[Sequence[str]], turn: Turn, wish: Wish | None = None
+) -> Findings:
+    """What there is to say of the products that a question names, or that it asks for."""
+    if wish and wish.kind and wish.is_closed:
+        is_of_one = not wish.is_selective and utterance.meant.best_label(FIELD) not in _OF_SEVERAL
+        if is_of_one and asks_for_a_field(utterance.meant):
+            return which_one(wish.kind, turn)
+        return select(wish, wish.kind, turn)
     if any(len(alternatives) > 1 for alternatives in focus):
         several = [product_id for alternatives in focus for product_id in alternatives]
         return Findings(_suggest(several[:4], turn), [Lead(turn.phrase("which_one"))], as_list=True)
     if focus:
         return _about([alternatives[0] for alternatives in focus], question, utterance, turn)
-    return _suggestions(question, utterance, turn)
+    return _suggestions(question, utterance, wish, turn)
 
 
 def _about(product_ids: Sequence[str], question: str, utterance: Utterance, turn: Turn) -> Findings:
@@ -127,17 +122,12 @@ def _about(product_ids: Sequence[str], question: str, utterance: Utterance, turn
     return Findings(points, lead, sources, asked, as_list=len(product_ids) > 1)
 
 
-def quoted(said: Sequence[str]) -> str:
-    """Up to three plain words as the customer typed them; nothing else of the question is ever echoed."""
-    return joined([f"“{word[:30]}”" for word in said[:3]])
-
-
-def _suggestions(question: str, utterance: Utterance, turn: Turn) -> Findings:
+def _suggestions(question: str, utterance: Utterance, wish: Wish | None, turn: Turn) -> Findings:
     if asks_of_nothing(question) or (asks_for_a_field(utterance.meant) and _thing_asked_for(question) is None):
         return Findings(lead=[Lead(turn.phrase("which_product"))])
-    hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights)
-    near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR]
-    near = _affordable(near, question, turn)[:SUGGESTIONS]
+    fitting = _within(wish, turn)
+    hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights, within=fitting)
+    near = [hit.id for hit in hits if hit.cosine is None or hit.cosine >= PRODUCT_COSINE_FLOOR][:SUGGESTIONS]
     unknown = turn.lexicon.unknown_words(question) or _not_in_titles(question, near, turn)
     if unknown:
         cosines = {hit.id: hit.cosine or 0.0 for hit in hits}
@@ -146,10 +136,22 @@ def _suggestions(question: str, utterance: Utterance, turn: Turn) -> Findings:
     if unknown:
         about = tuple(stem(word) for word in unknown)
         lead = [Lead(turn.phrase("unknown_product", words=quoted(unknown)), about)]
+    if not near and wish and wish.limits and not unknown:
+        return Findings(lead=[Lead(turn.phrase("none_within", within=within_said(wish.limits), where="like that"))])
     if not near:
         return Findings(lead=lead or [Lead(turn.phrase("unclear"))])
-    lead.append(Lead(turn.phrase("closest" if unknown else "found")))
+    within = within_said(wish.limits) if wish and wish.limits and not unknown else ""
+    found = turn.phrase("found_within", within=within) if within else turn.phrase("closest" if unknown else "found")
+    lead.append(Lead(found))
     return Findings(_suggest(near, turn), lead, as_list=True)
+
+
+def _within(wish: Wish | None, turn: Turn) -> list[str] | None:
+    """The products that keep within the limits that were set, by live facts; None where none were set."""
+    if wish is None or not wish.limits:
+        return None
+    ids = wish.kind.product_ids if wish.kind else turn.version.products
+    return Selection.of(wish.limits, ids, turn).within
 
 
 def _not_in_titles(question: str, product_ids: Sequence[str], turn: Turn) -> list[str]:
@@ -176,36 +178,9 @@ def _shares_a_word(wanted: Sequence[str], product_id: str, turn: Turn) -> bool:
     return not set(wanted).isdisjoint(content_stems(f"{product.title} {product.category}"))
 
 
-def _affordable(product_ids: Sequence[str], question: str, turn: Turn) -> list[str]:
-    """Keep those whose live price is within the limit that the question sets, if it sets one."""
-    most = _price_limit(question, turn.deps.shop.config.currency)
-    if most is None:
-        return list(product_ids)
-    facts = turn.deps.facts.read(product_ids)
-    return [key for key in product_ids if key in facts and (facts[key].own.payable_minor or most + 1) <= most]
-
-
-def _price_limit(question: str, currency: str) -> int | None:
-    """The limit that a question sets, in minor units; None where it sets none, or none that is an amount."""
-    found = _PRICE_LIMIT.search(question)
-    try:
-        return to_minor(canonical_number(found[1]), currency) if found else None
-    except InputError:
-        return None
-
-
 def _suggest(product_ids: Sequence[str], turn: Turn) -> list[Point]:
     """One point a product: its price, which names it."""
     return [Point(source, source.of("price")[0]) for source in product_sources(product_ids, turn)]
-
-
-def product_sources(product_ids: Sequence[str], turn: Turn) -> list[Source]:
-    facts = turn.deps.facts.read(product_ids)
-    locale = turn.deps.shop.config.locale
-    return [
-        product_source(number, turn.version.products[product_id], facts.get(product_id), locale)
-        for number, product_id in enumerate(product_ids, start=1)
-    ]
 
 
 def find_policies(question: str, sections: Sequence[Hit], vector: Vectors, turn: Turn) -> Findings:

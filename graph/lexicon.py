@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-from rapidfuzz import fuzz, process
 
+from graph.asking import ASKING, nearest_word
+from graph.vocabulary import Vocabulary
 from shopbot.intents import STAND_IN
 from shopbot.language import STOPWORDS, content_stems, is_contraction, stem, words
-from shopbot.statements import SPOKEN, attribute_label
+from shopbot.statements import attribute_label
 from shopbot.types import PolicySection, Product
 
 # A title is named without its first word only when this share of its words, weighted by rarity, is in the text:
@@ -26,40 +27,10 @@ NAME_WORD_RECORDS = 8
 MOST_NAMED = 3
 # Alternatives that are worth asking back about.
 MOST_ALTERNATIVES = 4
-# Similarity (0..100) above which an unknown word is read as a misspelt known one.
-TYPO_RATIO = 84
 
-# Words of asking and wanting, which say nothing about the thing asked for.
-ASKING_WORDS = frozenset(
-    stem(word)
-    for word in """sell sells carry carries stock stocked buy purchase order need want looking look search find show
-    recommend suggest recommendation advice advise best good great nice perfect right something anything thing things
-    product products item items shop store gear offer offers cheap cheaper cheapest expensive under below less than
-    price prices cost costs compare comparison versus vs difference different better between choose option options
-    available availability please help question hi dollars bucks usd new one ones kind kinds type types sort range
-    model models version catalog catalogue brand still currently right now today much many long big heavy warm
-    light lighter lightest warmest warmer come comes go going use used using wear people person man men women kid
-    kids size sizes color colour colors colours fit suit suitable work keep keeps bring give take ask wondering wonder
-    maybe pair set couple bit lot day days time way trip would possible anyone somebody someone friend wife husband
-    son daughter mom dad gift present birthday christmas weekend summer winter spring autumn fall outside outdoor
-    outdoors really actually quite very pretty cool dear hey bot assistant exactly total dough bucks each per
-    piece pieces left
-    number details detail info information describe explain everything hows whats thinking love really
-    made make haha lol whoa wow yeah yep nope omg ppl plz btw fyi hmm mate dude bro folks guys fair enough sounds
-    nice again also ordered order""".split()
-)
 _BEFORE_A_NAME = frozenset("the your a an this that these those".split())
 # A name with what is attached to it: an opening before it, a possessive and punctuation behind it.
 _NAME = re.compile(r"^([(\"']*).*?((?:['’]s)?[?.,!;:)\"']*)$")
-ASKING = ASKING_WORDS | {stem(word) for spoken in SPOKEN.values() for word in words(spoken)}
-
-
-def nearest_word(word: str, known: Sequence[str], ratio: float = TYPO_RATIO) -> str | None:
-    """Return the known word that this one is a misspelling of, if there is one; short words are left alone."""
-    if len(word) < 5:
-        return None
-    match = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=ratio)
-    return match[0] if match else None
 
 
 def _runs(flags: Sequence[bool]) -> list[range]:
@@ -122,6 +93,35 @@ class Lexicon:
             for product_id in best:
                 asked -= Counter(self._titles[product_id])
         return found
+
+    def by_name(self, text: str) -> list[list[str]]:
+        """The same, but only products that are called by the first word of their title, their name."""
+        return self._by_name(Counter(self._corrected(content_stems(text))))
+
+    def titles_in(self, text: str) -> list[str]:
+        """Ids of the products whose whole titles stand in a text, in their order; of titles within titles the longest."""
+        said = {stem(word) for word in words(text)}
+        candidates = {key for word in said for key in self._by_word.get(word, ()) if set(self._titles[key]) <= said}
+        places: dict[int, tuple[int, str]] = {}
+        for key in sorted(candidates):
+            title = self._products[key].title
+            place = text.find(title)
+            if place >= 0:
+                places[place] = max(places.get(place, (0, "")), (len(title), key))
+        ends = [(place, place + length) for place, (length, _) in places.items()]
+        return [
+            key
+            for place, (length, key) in sorted(places.items())
+            if not any(
+                (start <= place and place + length < end) or (start < place and place + length <= end)
+                for start, end in ends
+            )
+        ]
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The catalog's words for kinds, colours, sizes and attributes."""
+        return Vocabulary(self._products)
 
     def named(self, text: str) -> set[str]:
         """Ids of all products that the text names, alternatives included."""

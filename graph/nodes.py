@@ -7,10 +7,10 @@ from langgraph.runtime import Runtime
 
 from graph.asks import says_nothing
 from graph.audiences import briefly
+from graph.delivery import delivery_points
 from graph.deps import Turn
 from graph.desk import gives_email, number_and_email
 from graph.find import (
-    Findings,
     asks_of_nothing,
     find_policies,
     find_products,
@@ -18,10 +18,12 @@ from graph.find import (
     points_back,
     standalone,
 )
+from graph.findings import Findings
+from graph.follow_ups import earlier_asking, resolved, wish_of
 from graph.handoff import is_person_wanted, offer_colleague
 from graph.pen import Pen
 from graph.persons import complains, wants_assistant
-from graph.routing import Route, route_scores
+from graph.routing import Route, asks_for_products, route_scores
 from graph.state import Account, Lead, State
 from graph.turn import Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
 from shopbot.language import latin_share, without_sign_off
@@ -67,20 +69,23 @@ def _refusal(question: str, turn: Turn) -> str | None:
 
 def route(state: State, runtime: Runtime[Turn]) -> State:
     """Read the message once: who handles the turn, which products it is about, which policy sections it may mean."""
-    turn, question, history = runtime.context, state["question"], state["request"].messages[:-1]
+    turn, history = runtime.context, state["request"].messages[:-1]
     started = time.perf_counter()
+    question = resolved(state["question"], history, turn)
     utterance = turn.read(question)
-    focus = focus_of(question, utterance, history, turn)
-    asked = standalone(question, utterance, history, bool(focus))
+    wish = wish_of(question, history, turn)
+    focus = [] if wish and wish.is_closed else focus_of(question, utterance, history, turn)
+    asked = standalone(question, utterance, earlier_asking(history, turn), bool(focus))
     if asked != question:
         utterance = turn.read(asked)
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
-    is_product = goes_on or (focus and says_nothing(utterance.text))
+    is_product = goes_on or (focus and says_nothing(utterance.text)) or asks_for_products(question, wish, scores)
     is_order = state["request"].customer_id is None and gives_email(question) and number_and_email(question, history)
-    best = Route.ORDER if is_order else Route.PRODUCT if is_product else scores.best
+    is_delivery = scores.best != Route.ORDER and bool(delivery_points(question, turn))
+    best = Route.ORDER if is_order else Route.POLICY if is_delivery else Route.PRODUCT if is_product else scores.best
     if wants_assistant(question):
         best = Route.OTHER
     elif is_person_wanted(question, history, best, turn):
@@ -88,9 +93,11 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     elif complains(question):
         offer_colleague(Pen(state["account"], runtime.stream_writer), turn)
     return {
+        "question": question,
         "route": best,
         "route_scores": scores.scores,
         "focus": focus,
+        "wish": wish,
         "utterance": utterance,
         "sections": sections,
     }
@@ -98,12 +105,14 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
 
 def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
-    findings = find_products(state["question"], state["utterance"], state["focus"], runtime.context)
+    findings = find_products(state["question"], state["utterance"], state["focus"], runtime.context, state["wish"])
     return _found(findings, started, state, runtime)
 
 
 def look_up_policies(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
+    if points := delivery_points(state["question"], runtime.context):
+        return _found(Findings(points, as_list=len(points) > 1), started, state, runtime)
     return _found(
         find_policies(state["question"], state["sections"], state["utterance"].vector, runtime.context),
         started,
@@ -128,6 +137,7 @@ def _found(findings: Findings, started: float, state: State, runtime: Runtime[Tu
         "sources": findings.sources,
         "asked": findings.asked,
         "as_list": findings.as_list or to_staff,
+        "table": findings.table,
         "account": account,
     }
 

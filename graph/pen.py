@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from graph.state import Account, Point
+from graph.state import Account, Point, Table
 from graph.turn import Author, Citation, Sentence
 from shopbot.language import content_stems
 from shopbot.statements import LIVE_FIELDS, Source, Statement
@@ -30,6 +30,21 @@ class Pen:
     def show_statement(self, point: Point) -> None:
         self._cited(point.statement.text, point.source, (point.statement,), "record")
 
+    def show_table(self, table: Table) -> None:
+        """Records side by side, a line each row, as Markdown; each is cited in the head of its column."""
+        heads = []
+        for source in table.sources:
+            live = [statement for statement in source.statements if statement.field in LIVE_FIELDS]
+            heads.append(f"{_cell(source.title)} [{self._account.cite(citation_of(source, live))}]")
+        lines = [
+            ["", *heads],
+            ["---"] * (len(heads) + 1),
+            *([label.capitalize(), *cells] for label, cells in table.rows),
+        ]
+        for line in lines:
+            text = f"| {' | '.join(map(_cell, line))} |"
+            self.show(Sentence(text=text, author="record", block=True))
+
     def show_written(self, text: str, source: Source, statements: Sequence[Statement]) -> None:
         self._account.told.setdefault(source.id, set()).update(content_stems(text))
         self._cited(as_the_shop_writes(text, source), source, statements, "model")
@@ -38,6 +53,11 @@ class Pen:
         number = self._account.cite(citation_of(source, statements))
         lead = "- " if self._as_list else line_lead(source, statements)
         self.show(Sentence(text=lead + with_marker(text, number), author=author, block=bool(lead)))
+
+
+def _cell(text: str) -> str:
+    """A cell's text; a bar in it would begin another cell."""
+    return " ".join(text.replace("|", "/").split())
 
 
 def as_the_shop_writes(text: str, source: Source) -> str:

@@ -10,6 +10,7 @@ from langgraph.channels import UntrackedValue
 from graph.asks import Utterance
 from graph.routing import Route
 from graph.turn import Citation, Sentence, TurnRequest, TurnResult
+from graph.wishes import Wish
 from shopbot.cards import Asked
 from shopbot.statements import Source, Statement
 from shopbot.types import Hit
@@ -34,6 +35,14 @@ class Lead:
     text: str
     about: tuple[str, ...] = ()
     record: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Records side by side: a column each, and rows of (label, a cell for each record)."""
+
+    sources: tuple[Source, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass
@@ -71,7 +80,7 @@ class State(TypedDict, total=False):
     """`points` are what the answer must say, `lead` what is said before them in the shop's words.
 
     `sources` are the records that the question is about, whole; the points may be of them or of others;
-    `asked` is what is asked of each. Only `change`, a proposal that waits for the customer's yes, outlives its turn and
+    `asked` is what is asked of each. `wish` is what the conversation asks of the catalog as a whole. Only `change`, a proposal that waits for the customer's yes, outlives its turn and
     lies in the conversation's checkpoint; everything else is of one turn, and never written there.
     """
 
@@ -92,10 +101,20 @@ class State(TypedDict, total=False):
     as_list: Annotated[bool, UntrackedValue]
     handed_over: Annotated[bool, UntrackedValue]
     ticket: Annotated[str | None, UntrackedValue]
+    wish: Annotated[Wish | None, UntrackedValue]
+    table: Annotated[Table | None, UntrackedValue]
     result: Annotated[TurnResult, UntrackedValue]
 
 
 def start_state(request: TurnRequest) -> State:
     """The state that a turn begins with; of the one before, which may have died, nothing is left."""
-    blank: State = {"lead": [], "sources": [], "points": [], "as_list": False, "change": None}
+    blank: State = {
+        "lead": [],
+        "sources": [],
+        "points": [],
+        "as_list": False,
+        "change": None,
+        "wish": None,
+        "table": None,
+    }
     return {**blank, "request": request, "account": Account()}

@@ -54,6 +54,8 @@ def verify(state: State, runtime: Runtime[Turn]) -> State:
             pen.show(Sentence(text=lead.text, author="shop"))
         for point in _missing(state["points"], account):
             pen.show_statement(point)
+        if table := state["table"]:
+            pen.show_table(table)
         if account.reduced:
             pen.show(Sentence(text=turn.phrase("reduced_mode"), author="shop", block=True))
     return {"account": account}

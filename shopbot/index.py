@@ -70,9 +70,12 @@ class Index:
         self._collections = collections
         self._close = weakref.finalize(self, _close_client, client)
 
-    def products(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """Return at most k (product id, cosine), nearest first; `vector` is (dimension,), L2-normalised."""
-        found = self.nearest_of_many("products", np.asarray([vector], dtype=np.float32), k)[0]
+    def products(self, vector: Vectors, k: int, ids: Sequence[str] | None = None) -> list[tuple[str, float]]:
+        """Return at most k (product id, cosine), nearest first; `vector` is (dimension,), L2-normalised.
+
+        With `ids` only these are searched.
+        """
+        found = self.nearest_of_many("products", np.asarray([vector], dtype=np.float32), k, ids)[0]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
     def vectors(self, kind: IndexKind, ids: Sequence[str]) -> Vectors:
@@ -89,12 +92,20 @@ class Index:
             raise IndexMismatch(f"{self.where}: no vector for {len(missing)} records, e.g. {missing[0]!r}")
         return np.asarray([found[record_id] for record_id in ids], dtype=np.float32)
 
-    def nearest_of_many(self, kind: IndexKind, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
-        """Return for every row of `vectors` its k nearest (vector id, cosine)."""
-        if k < 1:
+    def nearest_of_many(
+        self, kind: IndexKind, vectors: Vectors, k: int, ids: Sequence[str] | None = None
+    ) -> list[list[tuple[str, float]]]:
+        """Return for every row of `vectors` its k nearest (vector id, cosine), of `ids` alone where they are given."""
+        if k < 1 or (ids is not None and not ids):
             return [[] for _ in vectors]
+        only = {} if ids is None else {"ids": list(ids)}
         with _translated(self.where):
-            answer = self._collections[kind].query(query_embeddings=vectors, n_results=k, include=["distances"])
+            answer = self._collections[kind].query(
+                query_embeddings=vectors,
+                n_results=k,
+                include=["distances"],
+                **only,  # type: ignore[arg-type]
+            )
         return [
             [(record_id, _cosine(distance)) for record_id, distance in zip(ids, distances, strict=True)]
             for ids, distances in zip(answer["ids"], answer["distances"] or [], strict=True)

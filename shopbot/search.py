@@ -1,7 +1,7 @@
 """Hybrid retrieval: vectors and keywords, fused by rank."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from shopbot.catalog import CatalogVersion
@@ -30,8 +30,12 @@ def search_products(
     k: int,
     weights: FusionWeights,
     vector: Vectors | None = None,
+    within: Collection[str] | None = None,
 ) -> list[Hit]:
     """Return at most k products, best first, without duplicates; the same query gives the same list.
+
+    `within` are the ids that may be found, where limits were set: both rankings are of these alone, so that the
+    best of them are found however many others are nearer.
 
     `vector` is the query's embedding, (dimension,) L2-normalised, where the caller has it already. A blank
     query finds nothing. `cosine` is None for a product that only the keywords found.
@@ -41,9 +45,13 @@ def search_products(
     depth = max(k, DEPTH)
     dense: Ranked = []
     if weights.dense > 0:
-        dense = version.index.products(_embedded(embedder, query, vector), depth)
-        dense = with_twins(dense, version.twins)[:depth]
-    keyword = version.product_keywords.search(query, depth) if weights.keyword > 0 else []
+        ids = None if within is None else _indexed(within, version.twins)
+        dense = with_twins(version.index.products(_embedded(embedder, query, vector), depth, ids), version.twins)
+        dense = _only(dense, within)[:depth]
+    keyword: Ranked = []
+    if weights.keyword > 0:
+        most = depth if within is None else len(version.products)
+        keyword = _only(version.product_keywords.search(query, most), within)[:depth]
     return fuse(dense, keyword, weights)[:k]
 
 
@@ -77,6 +85,19 @@ def fuse(dense: Ranked, keyword: Ranked, weights: FusionWeights) -> list[Hit]:
     cosines = dict(dense)
     best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     return [Hit(id=record_id, score=score, cosine=cosines.get(record_id)) for record_id, score in best]
+
+
+def _only(ranked: Ranked, within: Collection[str] | None) -> Ranked:
+    if within is None:
+        return ranked
+    allowed = set(within)
+    return [(record_id, score) for record_id, score in ranked if record_id in allowed]
+
+
+def _indexed(product_ids: Iterable[str], twins: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The ids under which the products' vectors are kept: of products with the same text, the first one's."""
+    first_of = {other: first for first, others in twins.items() for other in others}
+    return list(dict.fromkeys(first_of.get(product_id, product_id) for product_id in product_ids))
 
 
 def with_twins(ranked: Ranked, twins: Mapping[str, tuple[str, ...]]) -> list[tuple[str, float]]:

@@ -8,6 +8,7 @@ voice.md                how the shop sounds
 promotions.yaml         dated offers
 routes.yaml             example messages by route, of orders by what is wanted
 order_rules.yaml        where the policies say the figures that decisions about orders follow
+delivery.yaml           where the policies say what delivery costs, and how long it takes; optional
 fields.yaml             how customers ask for each field of a record, and for what no record says; optional
 phrases.yaml            the assistant's fixed phrases, with {placeholders}
 courtesies.yaml         sentences that claim nothing, which a tuned model may use; optional
@@ -167,6 +168,10 @@ class Shop(Frozen):
     @property
     def order_rules(self) -> Path:
         return self.folder / "order_rules.yaml"
+
+    @property
+    def delivery(self) -> Path:
+        return self.folder / "delivery.yaml"
 
     @property
     def pictures(self) -> Path:

@@ -59,7 +59,13 @@ def own_hosts(config: ShopConfig) -> frozenset[str]:
 
 def answer(sentences: Iterable[Sentence], citations: int, hosts: Collection[str] = ()) -> str:
     """Turn an answer into Markdown: lists stay lists, `[n]` up to `citations` is a badge, the rest literal."""
-    return _blocks(_lines(sentences), lambda line: _with_badges(line, citations, hosts))
+    return _blocks(_lines(sentences), lambda line: _answer_line(line, citations, hosts))
+
+
+def _answer_line(line: str, citations: int, hosts: Collection[str]) -> str:
+    if line.startswith("|"):
+        return _table_row(line, lambda cell: _with_badges(cell, citations, hosts))
+    return _with_badges(line, citations, hosts)
 
 
 def _lines(sentences: Iterable[Sentence]) -> list[str]:
@@ -67,7 +73,7 @@ def _lines(sentences: Iterable[Sentence]) -> list[str]:
     lines = [""]
     for sentence in sentences:
         text = " ".join(sentence.text.split())
-        if sentence.block and sentence.author != "shop" and not _LIST_ITEM.match(text):
+        if sentence.block and sentence.author != "shop" and not _LIST_ITEM.match(text) and not text.startswith("|"):
             text = f"- {text}"
         if sentence.block:
             lines.append(text)
@@ -100,16 +106,16 @@ def section(text: str, hosts: Collection[str] = ()) -> str:
 
 def _with_bold(line: str, hosts: Collection[str]) -> str:
     if line.startswith("|"):
-        return _table_row(line, hosts)
+        return _table_row(line, lambda cell: plain(cell, hosts))
     parts = _BOLD.split(line)  # text, bold, text, bold, ... text
     return "".join(f"**{plain(part, hosts)}**" if at % 2 else _spaced(part, hosts) for at, part in enumerate(parts))
 
 
-def _table_row(line: str, hosts: Collection[str]) -> str:
+def _table_row(line: str, inline: Inline) -> str:
     cells = line.strip().strip("|").split("|")
     if all(set(cell.strip()) <= set("-:") for cell in cells):
         return "|" + " --- |" * len(cells)
-    return "| " + " | ".join(plain(cell, hosts) for cell in cells) + " |"
+    return "| " + " | ".join(map(inline, cells)) + " |"
 
 
 def _blocks(lines: Iterable[str], inline: Inline) -> str:

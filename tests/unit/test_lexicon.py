@@ -2,7 +2,8 @@
 
 import pytest
 
-from graph.lexicon import Lexicon, nearest_word
+from graph.asking import nearest_word
+from graph.lexicon import Lexicon
 from shopbot.types import PolicySection, Product, Variant
 
 
