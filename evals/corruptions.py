@@ -145,7 +145,9 @@ def _replaced(answer: Answer, at: int, shop: Shop, found: re.Match[str], new: st
 def _number(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
     sentence, records = answer.sentences[at], shop.of(answer)
     said = without_titles(bare(sentence), records)
-    taken = [m.span() for p in (ORDER, ADDRESS, _DATE, _PERCENT, _YEAR, _CITED, _REFERENCE) for m in p.finditer(sentence)]
+    taken = [
+        m.span() for p in (ORDER, ADDRESS, _DATE, _PERCENT, _YEAR, _CITED, _REFERENCE) for m in p.finditer(sentence)
+    ]
     held = frozenset().union(*(record.numbers for record in records))
     for found in NUMBER.finditer(sentence):
         inside = any(start <= found.start() < end for start, end in taken)

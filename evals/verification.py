@@ -7,6 +7,7 @@ everything catches everything.
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from shopbot.statements import Source, policy_source, product_source
 from shopbot.types import Fact, PolicySection, Product, ProductFacts
 
 SEED = 20261121
+_STEP_NUMBER = re.compile(r"\d+\.")  # the application numbers steps by itself, whatever the model writes
 Progress = Callable[[str, int, int], None]
 
 
@@ -70,7 +72,8 @@ def read_answers(name: str) -> list[Answer]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
-            answers.append(Answer(id=row["id"], records=row["records"], sentences=split_sentences(row["answer"])))
+            sentences = [part for part in split_sentences(row["answer"]) if not _STEP_NUMBER.fullmatch(part)]
+            answers.append(Answer(id=row["id"], records=row["records"], sentences=sentences))
         except (ValueError, KeyError, ValidationError) as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error
     return answers
@@ -109,20 +112,21 @@ class Bench:
     def _judged(self, answer: Answer, kind: str | None, prices: Mapping[str, float]) -> list[Judged]:
         """Check an answer's sentences in their order, as a turn does: "it" is the record of the one before."""
         sources = {n: self._source(n, key, prices) for n, key in enumerate(answer.records, start=1)}
-        previous: Source | None = None
+        previous: Check | None = None
         judged = []
         for at, sentence in enumerate(answer.sentences):
             started = time.perf_counter()
             outcome = self._checked(sentence, sources, previous)
             took_ms = (time.perf_counter() - started) * 1000
-            previous = outcome.source if outcome.passed else previous
+            previous = outcome if outcome.passed else previous
             judged.append(Judged(answer, at, kind, outcome.finding and outcome.finding.name.lower(), took_ms))
         return judged
 
-    def _checked(self, sentence: str, sources: Mapping[int, Source], previous: Source | None) -> Check:
+    def _checked(self, sentence: str, sources: Mapping[int, Source], previous: Check | None) -> Check:
         if references(sentence):
-            return check_frame(sentence, Setting(sources, self._lexicon, self._locale, previous=previous))[0]
-        return check(sentence, sources, self._lexicon)
+            before = previous.source if previous else None
+            return check_frame(sentence, Setting(sources, self._lexicon, self._locale, previous=before))[0]
+        return check(sentence, sources, self._lexicon, previous)
 
     def _source(self, number: int, key: str, prices: Mapping[str, float]) -> Source:
         if key in self._sections:
