@@ -249,7 +249,9 @@ def _opposite(sentence: str, option: str, other: str, record: Record) -> bool:
     """Whether all that the sentence names is in stock and none of it with the other option, or the other way round."""
     first = [v["stock"] for v in named_variants(sentence, record) if v.get("stock") is not None]
     second = [v["stock"] for v in named_variants(sentence.replace(option, other), record) if v.get("stock") is not None]
-    return bool(first and second) and (max(first) == 0) is (min(second) > 0) and (min(first) > 0) is (max(second) == 0)
+    if not first or not second:
+        return False
+    return (max(first) == 0 and min(second) > 0) or (min(first) > 0 and max(second) == 0)
 
 
 def _not_made(kind: str, record: Record, shop: Shop) -> list[str]:
@@ -292,6 +294,8 @@ def _wrong_source(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
 def _negation(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
     """A denial taken out; where there is none, one put in."""
     sentence = answer.sentences[at]
+    if re.search(r"\bnone\b", sentence, re.IGNORECASE):  # the one word makes the denial, wherever it stands
+        return
     for pattern, new in (*_UNDENIED, *_DENIED):
         found = re.search(pattern, sentence)
         if found and not re.match(r"(?:no|not)\b.*?[,:.]", sentence[found.start() :].lower().partition(" ")[0]):

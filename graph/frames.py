@@ -128,7 +128,8 @@ def _wrong_fields(sentence: str, found: Sequence[Reference], source: Source) -> 
         is_last = place == len(found) - 1
         around = {stem(word) for word in words(parts[place] + (f" {parts[place + 1]}" if is_last else ""))}
         # "In size M, it is {1.stock}" speaks of a size without naming the field of that name.
-        labels = told if reference.field in ("stock", "price") else told | {"sizes", "colors"}
+        live = {"stock", "price"} - {reference.field}
+        labels = told | (live if reference.field in ("stock", "price") else {"sizes", "colors"})
         own, label = _anchors(reference.field.replace("_", " ")), _label(reference.field.replace("_", " "))
         if reference.field not in _SELF_EXPLAINING and not around & own:
             return Finding.FIELD

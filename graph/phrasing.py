@@ -21,6 +21,7 @@ _CURRENCY = re.compile(r"([$€£¥])\s?$|\b(USD|EUR|GBP)\s$")
 _FOLLOWING = re.compile(r"[\s-]?(°[CF]|%|[A-Za-z]+(?:/[A-Za-z]+[²³]?(?:/\d+ ?h)?)?)")
 # Spoken forms of what records write short, and of one another.
 _SPELT_OUT = (
+    (re.compile(r"\bcan(?:'t|not| not) (?:yet )?confirm\b", re.IGNORECASE), "must confirm"),
     (re.compile(r"\bcan(?:'t|not)\b", re.IGNORECASE), "can not"),
     (re.compile(r"\bwon't\b", re.IGNORECASE), "will not"),
     (re.compile(r"n't\b", re.IGNORECASE), " not"),
@@ -57,7 +58,7 @@ color colour shade
 litre liter litres liters
 stay keep remain
 each every per
-sale reduced discounted
+sale reduced discounted save
 photo picture
 email mail
 rating rated
@@ -82,7 +83,7 @@ internet online web
 _UNIT_NAMES = {
     "litr": "l", "liter": "l", "gram": "g", "kilogram": "kg", "kilo": "kg", "watt": "w", "metr": "m", "meter": "m",
     "millimetr": "mm", "kilometr": "km", "centimetr": "cm", "dollar": "$", "usd": "$", "buck": "$", "euro": "€",
-    "eur": "€", "pound": "£", "gbp": "£", "min": "minut", "h": "hour", "hr": "hour", "percent": "%", "degre": "°c",
+    "eur": "€", "pound": "£", "gbp": "£", "min": "minut", "h": "hour", "hr": "hour", "percent": "%", "degre": "°c", "g/m²": "gsm",
 }  # fmt: skip
 MEASURES = frozenset(
     """g kg l ml mm cm m km w mw mah kn gsm lumen minut hour day week month year busi % °c °f c f $ € £ ¥ l/min l/h inch in lb
@@ -118,6 +119,7 @@ def spelt_out(text: str) -> str:
     return plain
 
 
+@lru_cache(maxsize=20_000)
 def roots_of(text: str) -> frozenset[str]:
     """Roots of all words of a text, stopwords and numbers included."""
     return frozenset(root(word) for word in words(spelt_out(text)))
@@ -134,7 +136,7 @@ FRAMING = NEUTRAL | roots_of(
     measure measures run runs carry carries call called include included bring buy order pay paying spend want wish
     choose pick scale scales tip sit sits count total altogether whole itself compatible designed suit suited suitable
     recommend recommended intended meant people person both value figure amount number mean means work works last lasts
-    must model after reach burn rate rated let able possible exactly x following follow show shown case fine usual done make come keep
+    must model after along yet reach burn rate rated let able possible exactly x following follow show shown case fine usual done make come keep
     thank thanks hello hi welcome certified certification"""
 ) - roots_of("return")  # fmt: skip
 # Words by which a field is told, where its statement is what the sentence rests on; they claim nothing beside its value.
@@ -167,9 +169,10 @@ FIELD_WORDS = {
     "care": "wash clean care",
     "thickness": "thick thickness",
     "fabric weight": "fabric weight",
-    "fill weight": "fill weight filling",
+    "fill weight": "fill weight filling inside",
     "fill": "fill filled filling inside insulation",
     "materials": "material fabric made",
+    "merino": "wool merino fibre fineness",
     "comfort temp": "comfort comfortable temperature",
     "limit temp": "limit temperature",
 }
@@ -193,9 +196,10 @@ def clauses(text: str) -> list[str]:
     return [part for part in _CLAUSE.split(spelt_out(text)) if part and part.strip()]
 
 
-def polar_words(text: str) -> list[Polar]:
+@lru_cache(maxsize=20_000)
+def polar_words(text: str) -> tuple[Polar, ...]:
     """Roots of the words that carry meaning, each with whether a negation stands shortly before it in its clause."""
-    return [found for clause in clauses(text) for found in _polar_words(clause)]
+    return tuple(found for clause in clauses(text) for found in _polar_words(clause))
 
 
 def _polar_words(clause: str) -> Iterator[Polar]:
@@ -214,18 +218,20 @@ def _means_something(word: str) -> bool:
     return plain not in STOPWORDS and not plain[0].isdigit() and not is_contraction(word)
 
 
-def meaning(text: str) -> set[str]:
+@lru_cache(maxsize=20_000)
+def meaning(text: str) -> frozenset[str]:
     """Roots of the words that carry meaning, numbers left out."""
-    return {word for word, _ in polar_words(text)}
+    return frozenset(word for word, _ in polar_words(text))
 
 
 def is_negated(clause: str) -> bool:
     return bool(NEGATIONS & set(words(spelt_out(clause))))
 
 
-def quantities(text: str) -> list[Quantity]:
+@lru_cache(maxsize=20_000)
+def quantities(text: str) -> tuple[Quantity, ...]:
     """Numbers with what follows them: "480 g" -> ("480", "g"), "$349.00" -> ("349", "$"), "XL-2" -> ("2", "")."""
-    return [(canonical_number(match.group()), _unit(text, match)) for match in _QUANTITY.finditer(text)]
+    return tuple((canonical_number(match.group()), _unit(text, match)) for match in _QUANTITY.finditer(text))
 
 
 def _unit(text: str, match: re.Match[str]) -> str:

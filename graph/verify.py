@@ -30,7 +30,15 @@ from graph.phrasing import (
     roots_of,
     spelt_out,
 )
-from shopbot.claims import amounts, claims_stock, denies_stock, prices_supported, stock_supported, without_live_claims
+from shopbot.claims import (
+    amounts,
+    claims_stock,
+    denies_stock,
+    prices_supported,
+    repeats_option,
+    stock_supported,
+    without_live_claims,
+)
 from shopbot.language import NEGATIONS, citation_numbers, stem, without_citations, words
 from shopbot.statements import SPOKEN, Source, Statement
 
@@ -47,6 +55,7 @@ RANKING_WORDS = (
     "best cheapest warmest lightest most least cheaper lighter warmer better ideal perfect always guaranteed every all"
 )
 RANKING = frozenset(stem(word) for word in RANKING_WORDS.split())
+_VAGUE = FRAMING - NEUTRAL  # names of fields that are everyday words, too: "is rated 24 kN" is no rating
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _ADDRESS = re.compile(r"https?://\S+|\b[\w.+-]+@[\w-]+\.\w[\w.-]*\w|\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b(?:/\S*)?")
 _BEST_FOR = re.compile(r"(?<!the )\bbest (?:for|suited|used)\b", re.IGNORECASE)
@@ -186,12 +195,12 @@ def _is_meant(text: str, source: Source, lexicon: Lexicon, previous: Check | Non
 
 def _names_another(text: str, source: Source, lexicon: Lexicon) -> bool:
     """Whether a text names a product that the record does not: "Pebble members" are none, nor is the colour Ember."""
-    own = [source.id] if source.product else []
-    if not lexicon.others_named(text, own):
+    named = lexicon.others_named(text, [source.id] if source.product else [])
+    if not named:
         return False
+    title, said = roots_of(source.title) if source.product else frozenset(), roots_of(text)
     told = roots_of(" ".join(without_title(s.text, source.title) for s in source.statements))
-    foreign = " ".join(word for word in text.split() if not roots_of(word) <= told)
-    return bool(lexicon.others_named(foreign, own))
+    return any((roots_of(other) - title) & said - told for other in named)
 
 
 def _addresses(text: str) -> set[str]:
@@ -220,7 +229,9 @@ def _check_product(text: str, source: Source) -> tuple[Finding | None, tuple[Sta
         return Finding.STOCK, ()
     if not prices_supported(body, [s.text for s in source.of("price")], product):
         return Finding.NUMBER, ()
-    rest = without_live_claims(body, product)
+    if _enumerates(body) and repeats_option(body, product):
+        return Finding.REPETITION, ()
+    rest = _BEST_FOR.sub("for", without_live_claims(body, product))
     title = roots_of(source.title)
     if finding := _ranks(rest, source, title):
         return finding, ()
@@ -233,8 +244,12 @@ def _check_product(text: str, source: Source) -> tuple[Finding | None, tuple[Sta
     return (None, supporting) if _informs(body, rest, supporting, title) else (Finding.EMPTY, ())
 
 
+def _enumerates(body: str) -> bool:
+    return claims_stock(body) or re.search(r"\bcomes? in\b", body) is not None
+
+
 def _ranks(rest: str, source: Source, title: frozenset[str]) -> Finding | None:
-    ranking = {stem(word) for word in words(_BEST_FOR.sub(" ", rest))} & RANKING
+    ranking = {stem(word) for word in words(rest)} & RANKING
     return Finding.RANKING if ranking - {stem(word) for word in words(source.title)} else None
 
 
@@ -336,13 +351,14 @@ def _is_spoken_of(statement: Statement, near: str, source: Source) -> bool:
     shares = told & meaning(without_title(statement.text, source.title))
     if not (said & statement_anchors(statement) or (shares and 2 * len(shares) >= len(told))):
         return False
-    others = (_label(s.field) for s in source.statements if s.value and s.field != statement.field)
+    others = {_label(s.field) for s in source.statements if s.value and s.field != statement.field}
+    others = {other for other in others if not other <= statement_anchors(statement) - own and not other <= _VAGUE}
     return not any(other <= said and (not own <= said or own < other) for other in others)
 
 
 def statement_anchors(statement: Statement) -> frozenset[str]:
     """Roots of the words by which the statement's field is spoken of."""
-    return roots_of(f"{statement.field} {SPOKEN.get(statement.field, '')}")
+    return roots_of(f"{statement.field} {SPOKEN.get(statement.field, '')}") | field_words(statement.field)
 
 
 def _label(field: str) -> frozenset[str]:
@@ -369,7 +385,7 @@ def _words_after_numbers(text: str, reach: int) -> list[tuple[str, set[str]]]:
     found = []
     for match in _NUMBER.finditer(text):
         following = re.split(r"\d|[,;.]\s|\band\b", text[match.end() :])[0]
-        close = [word for word, _ in polar_words(following)][:reach]
+        close = [word for word, _ in polar_words(f"0{following}")][:reach]  # a unit is no word, but behind a number
         found.append((quantities(match.group())[0][0], set(close)))
     return found
 

@@ -44,8 +44,12 @@ _CHEAPER_NOW = re.compile(
 _LETTER_SIZE = re.compile(r"\b(?:X{0,3}[SL]|M)\b(?!/)")
 _EVERY = re.compile(r"\b(?:all|every|each|both|any)\b(?: of (?:the|its|our))? ?(?:the |its |our )?(?:other )?"
                     r"(?:sizes?|colou?rs?|variants?)\b", re.IGNORECASE)  # fmt: skip
+_OPTIONS_FOLLOW = re.compile(
+    r"\b(?:in (?:the )?(?:sizes?|colou?rs?)|comes?(?: only)? in|made in|there is|get it in)\b", re.IGNORECASE
+)
 # Where one part of a sentence ends and another begins; to which statement of stock a part belongs is seen after that.
-_PART = re.compile(r"[,;:.](?=\s)|\b(?:and|but|while|whereas|yet)\b", re.IGNORECASE)
+_HALF = re.compile(r"[;.](?=\s)")
+_PART = re.compile(r"[,:](?=\s)|\b(?:and|but|while|whereas|yet)\b", re.IGNORECASE)
 _PART_OF_PRICES = re.compile(r"[,;.](?=\s)|\b(?:and|but|while|whereas)\b", re.IGNORECASE)
 
 
@@ -121,6 +125,17 @@ class _Claim:
     options: Options
 
 
+def repeats_option(text: str, product: Product) -> bool:
+    """Whether one enumeration has a size or colour twice: "in sizes 39, 40 and 40"."""
+    options = {option for v in product.variants for option in (v.size, v.color) if option}
+    parts = _parts_with_state(text, product) or [text]
+    return any(len(_places(option, part)) > 1 for part in parts for option in options if option in part)
+
+
+def _places(option: str, text: str) -> list[str]:
+    return re.findall(rf"(?<![\w/.$]){re.escape(option)}(?![\w/]|\.\d)", text)
+
+
 def stock_supported(text: str, product: Product, facts: ProductFacts | None) -> bool:
     """Every claim of availability in the text agrees with the live record."""
     return all(_claim_supported(claim, product, facts) for claim in _stock_claims(text, product))
@@ -162,31 +177,32 @@ def _every_option(said: str, named: Options, last: Options, product: Product) ->
 
 def _parts_with_state(text: str, product: Product) -> list[str]:
     """Parts of a sentence with one claim of stock each, the options of a list with the claim that they belong to."""
+    return [part for half in _HALF.split(text) for part in _parts_of_half(half, product)]
+
+
+def _parts_of_half(text: str, product: Product) -> list[str]:
     grouped: list[str] = []
     waiting: list[str] = []
-    parts = [part for part in _PART.split(text) if part.strip()]
-    for part in parts:
+    for part in _PART.split(text):
         state = _UNAVAILABLE.search(part) or _AVAILABLE.search(part)
         if state is None:
             waiting.append(part)
             continue
         leads = options_named(part[: state.start()], product) != Options()
         follows = options_named(part[state.end() :], product) != Options()
-        if grouped and waiting and follows and not leads:
+        if grouped and follows and not leads:
             grouped[-1] = ", ".join([grouped[-1], *waiting])
             waiting = []
         grouped.append(", ".join([*waiting, part]))
         waiting = []
-    if grouped and waiting:
-        grouped[-1] = ", ".join([grouped[-1], *(part for part in waiting if options_named(part, product) != Options())])
+    if grouped:
+        grouped[-1] = ", ".join([grouped[-1], *waiting])
     return grouped
 
 
 def without_live_claims(text: str, product: Product) -> str:
     """The rest of a sentence beside its amounts, its claims of stock, and the options that it names with them."""
-    speaks_of_options = claims_stock(text) or re.search(
-        r"\b(?:sizes?|colou?rs?|come|comes|made in)\b", text, re.IGNORECASE
-    )
+    speaks_of_options = claims_stock(text) or _OPTIONS_FOLLOW.search(text)
     for match in reversed(list(_MONEY.finditer(text))):
         before = _OLD_PRICE.sub(" ", text[: match.start()])
         text = before + " " + _OLD_BEHIND.sub(" ", text[match.end() :])
