@@ -37,7 +37,7 @@ _QUALIFIER = re.compile(
 # Their values say what they are: an amount of money, "in stock".
 _SELF_EXPLAINING = frozenset({"price", "stock"})
 # Beyond the words by which customers ask for a field: "comes in {1.sizes}".
-_ALSO_SAID = {"sizes": {"come"}, "colors": {"come"}}
+_ALSO_SAID = {"sizes": {"come", "make"}, "colors": {"come", "make"}}
 _ALSO_SAID_WORDS = {word for said in _ALSO_SAID.values() for word in said}
 # Words by which a price is asked for, and which make something else of it when it is told.
 _NOT_A_PRICE = _stems_of("discount reduced sale")

@@ -15,23 +15,32 @@ Polar = tuple[str, bool]
 
 # A negation holds for so many words that are no stopwords, within one clause.
 _NEGATION_REACH = 4
-_CLAUSE = re.compile(r"[,;:.()–—]\s?(?=\s|\D|$)|\b(?:but|while|although|whereas)\b")
+_CLAUSE = re.compile(r"[,;:.()–—]\s?(?=\s|\D|$)|\b(?:but|while|though|although|whereas|when|if|because|unless|so)\b")
 _QUANTITY = re.compile(r"\d+(?:[.,]\d+)*")
 _CURRENCY = re.compile(r"([$€£¥])\s?$|\b(USD|EUR|GBP)\s$")
-_FOLLOWING = re.compile(r"[\s-]?(°[CF]|%|[A-Za-z]+(?:/[A-Za-z]+[²³]?(?:/\d+ ?h)?)?)")
+_FOLLOWING = re.compile(
+    r"[\s-]?(?:(?:more|extra|further|additional) )?(°[CF]|%|[A-Za-z]+(?:/[A-Za-z]+[²³]?(?:/\d+ ?h)?)?)"
+)
+_NUMBERS = "two three four five six seven eight nine ten eleven twelve".split()
 # Spoken forms of what records write short, and of one another.
 _SPELT_OUT = (
-    (re.compile(r"\bcan(?:'t|not| not) (?:yet )?confirm\b", re.IGNORECASE), "must confirm"),
     (re.compile(r"\bcan(?:'t|not)\b", re.IGNORECASE), "can not"),
     (re.compile(r"\bwon't\b", re.IGNORECASE), "will not"),
     (re.compile(r"n't\b", re.IGNORECASE), " not"),
     (re.compile(r"\b(?:ha(?:s|ve)|needs?) to\b", re.IGNORECASE), "must"),
+    (re.compile(r"\b(?:do|does) not must be confirmed\b", re.IGNORECASE), "is confirmed"),
+    (re.compile(r"\bmust be confirmed\b", re.IGNORECASE), "is not confirmed"),
+    (re.compile(r"([$€£]?\b\d[\d.,]*) or (?:more|older|above|over)\b", re.IGNORECASE), r"at least \1"),
     (re.compile(r"\btells? you\b", re.IGNORECASE), "say"),
     (re.compile(r"\bmoney back\b", re.IGNORECASE), "refund"),
     (re.compile(r"\bat no (?:extra )?(?:cost|charge)\b|\bfree of charge\b|\bfor nothing\b", re.IGNORECASE), "free"),
     (re.compile(r"\bstart(?:s|ing)? (?:at|from)\b", re.IGNORECASE), "from"),
     (re.compile(r"\bas soon as\b", re.IGNORECASE), "when"),
     (re.compile(r"\bno longer\b", re.IGNORECASE), "not"),
+    (re.compile(r"\byes or no\b", re.IGNORECASE), "either"),
+    (re.compile(r"\bout of (?=the\b)", re.IGNORECASE), "not in "),
+    *((re.compile(rf"\b{word}\b(?! of\b)", re.IGNORECASE), str(number)) for number, word in enumerate(_NUMBERS, 2)),
+    (re.compile(r"(?<!the )(?<!this )(?<!that )\bone (?=(?!size|of|in|is|costs?)[a-z])", re.IGNORECASE), "1 "),
 )
 _IRREGULAR = {
     "bought": "buy", "sold": "sell", "sent": "send", "kept": "keep", "paid": "pay", "got": "get", "gotten": "get",
@@ -57,7 +66,7 @@ trousers pants
 color colour shade
 litre liter litres liters
 stay keep remain
-each every per
+each every per always
 sale reduced discounted save
 photo picture
 email mail
@@ -136,7 +145,7 @@ FRAMING = NEUTRAL | roots_of(
     measure measures run runs carry carries call called include included bring buy order pay paying spend want wish
     choose pick scale scales tip sit sits count total altogether whole itself compatible designed suit suited suitable
     recommend recommended intended meant people person both value figure amount number mean means work works last lasts
-    must model after along yet reach burn rate rated let able possible exactly x following follow show shown case fine usual done make come keep
+    must model after before along yet put mere each version reach burn rate rated let able possible exactly x following follow show shown case fine usual done make come keep
     thank thanks hello hi welcome certified certification"""
 ) - roots_of("return")  # fmt: skip
 # Words by which a field is told, where its statement is what the sentence rests on; they claim nothing beside its value.
@@ -153,12 +162,13 @@ FIELD_WORDS = {
     "filter life": "filter last water",
     "boil time": "boil water litre ready",
     "pockets": "pocket",
-    "packable": "pack fold down away",
+    "packable": "pack fold down away stuff roll small",
+    "packed length": "pack packed down fold folded length",
     "packed size": "pack packed small measure",
     "back length": "back long length",
     "review count": "review",
     "rating": "star review average customer",
-    "waterproof": "water rain protection",
+    "waterproof": "water rain protection hold withstand",
     "breathability": "breathable breathability",
     "hydrostatic head": "water column fly withstand",
     "inseam": "inseam leg length",
@@ -187,6 +197,7 @@ def field_words(field: str) -> frozenset[str]:
 RETELLING = roots_of(
     """now right please note also simply just then there here can may will would sorry course indeed so our your customer
     shop cairn cost price fit come make have get take give do be go us we you mean means apply total possible able way
+    something anything either place business service
     """
 )
 
@@ -215,7 +226,8 @@ def _polar_words(clause: str) -> Iterator[Polar]:
 
 def _means_something(word: str) -> bool:
     plain = word.removesuffix("'s")
-    return plain not in STOPWORDS and not plain[0].isdigit() and not is_contraction(word)
+    is_stopword = plain in STOPWORDS or _IRREGULAR.get(plain) in STOPWORDS
+    return not is_stopword and not plain[0].isdigit() and not is_contraction(word)
 
 
 @lru_cache(maxsize=20_000)
@@ -231,7 +243,8 @@ def is_negated(clause: str) -> bool:
 @lru_cache(maxsize=20_000)
 def quantities(text: str) -> tuple[Quantity, ...]:
     """Numbers with what follows them: "480 g" -> ("480", "g"), "$349.00" -> ("349", "$"), "XL-2" -> ("2", "")."""
-    return tuple((canonical_number(match.group()), _unit(text, match)) for match in _QUANTITY.finditer(text))
+    plain = spelt_out(text)
+    return tuple((canonical_number(match.group()), _unit(plain, match)) for match in _QUANTITY.finditer(plain))
 
 
 def _unit(text: str, match: re.Match[str]) -> str:

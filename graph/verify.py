@@ -46,6 +46,7 @@ from shopbot.statements import SPOKEN, Source, Statement
 CONDITIONS = roots_of(
     "if unless only except until after before within over under between up least most first never without"
 )
+_ORDER = roots_of("first next finally")  # what a step may be introduced by
 _DENIED = frozenset(["not", "no", "never", "without", "none", "nor"])
 _VALUES = roots_of("stock sold available")
 PRONOUNS = frozenset(["it", "it's", "its", "this", "they", "these", "their", "them"])
@@ -232,7 +233,7 @@ def _check_product(text: str, source: Source) -> tuple[Finding | None, tuple[Sta
     if _enumerates(body) and repeats_option(body, product):
         return Finding.REPETITION, ()
     rest = _BEST_FOR.sub("for", without_live_claims(body, product))
-    title = roots_of(source.title)
+    title = roots_of(f"{source.title} {product.category}")
     if finding := _ranks(rest, source, title):
         return finding, ()
     carriers = _carriers_of_numbers(rest, source)
@@ -257,7 +258,8 @@ def _live_spoken_of(body: str, source: Source) -> list[Statement]:
     """The statements of price and stock that the claims checked before rest on."""
     said = set(amounts(body))
     prices = [s for s in source.of("price") if said & set(amounts(s.text))]
-    return [*prices, *(source.of("stock") if claims_stock(body) else [])]
+    made = [s for s in source.of("sizes", "colors") if any(option in body for option in _options_of(s))]
+    return [*prices, *(source.of("stock") if claims_stock(body) else []), *(made if _enumerates(body) else [])]
 
 
 def _informs(body: str, rest: str, statements: Sequence[Statement], title: frozenset[str]) -> bool:
@@ -270,7 +272,9 @@ def _informs(body: str, rest: str, statements: Sequence[Statement], title: froze
         return True
     if any(option in body for s in statements if s.field in _EXACT_FIELDS for option in _options_of(s)):
         return True
-    return any(_label(s.field) & said for s in statements if s.denied or s.value.lower().startswith("yes"))
+    return any(
+        _label(s.field) & said for s in statements if s.denied or s.value.lower().startswith(("yes", "included"))
+    )
 
 
 def _options_of(statement: Statement) -> list[str]:
@@ -294,7 +298,8 @@ def _carriers_of_numbers(rest: str, source: Source) -> list[Statement] | None:
         last = chosen
     for statement, used in carriers.items():
         whole = without_title(statement.text, source.title)
-        if not _is_subsequence(used, quantities(whole)) or not _counts_the_same(rest, whole):
+        in_order = statement.field == "features" or _is_subsequence(used, quantities(whole))  # features are a list
+        if not in_order or not _counts_the_same(rest, whole):
             return None
     return list(carriers)
 
@@ -344,11 +349,13 @@ def _unit_tells(quantity: Quantity, source: Source) -> bool:
 
 def _is_spoken_of(statement: Statement, near: str, source: Source) -> bool:
     """Whether words near a number speak of the statement's field, and of no other field more exactly."""
-    said, told = roots_of(near), meaning(near) - FRAMING
+    said, told = roots_of(near), meaning(near) - FRAMING or meaning(near) - NEUTRAL
     if statement.field == "description":
         return len(said & meaning(statement.text)) >= _DESCRIPTION_WORDS
     own = _label(statement.field)
     shares = told & meaning(without_title(statement.text, source.title))
+    if shares == told and len(told) > 1:
+        return True
     if not (said & statement_anchors(statement) or (shares and 2 * len(shares) >= len(told))):
         return False
     others = {_label(s.field) for s in source.statements if s.value and s.field != statement.field}
@@ -374,6 +381,8 @@ def _counts_the_same(body: str, statement: str) -> bool:
     """No word close behind a number in the sentence stands, in the statement, behind another number only."""
     there = _words_after_numbers(statement, 4)
     for number, near in _words_after_numbers(body, 2):
+        if number not in {other for other, _ in there}:
+            continue
         own = {word for other, around in there if other == number for word in around}
         others = {word for other, around in there if other != number for word in around}
         if near & others - own:
@@ -383,6 +392,7 @@ def _counts_the_same(body: str, statement: str) -> bool:
 
 def _words_after_numbers(text: str, reach: int) -> list[tuple[str, set[str]]]:
     found = []
+    text = spelt_out(text)
     for match in _NUMBER.finditer(text):
         following = re.split(r"\d|[,;.]\s|\band\b", text[match.end() :])[0]
         close = [word for word, _ in polar_words(f"0{following}")][:reach]  # a unit is no word, but behind a number
@@ -403,7 +413,9 @@ def _is_named(statement: Statement, said: set[str]) -> bool:
 
 
 def _is_told(statement: Statement, said: set[str]) -> bool:
-    """Whether one of the values that a statement lists is in the sentence with all its words."""
+    """Whether one of the values that a statement lists is in the sentence with all its words; of a "no" its label."""
+    if statement.denied and not _label(statement.field) & said:
+        return False
     items = (meaning(item) for item in re.split(r", | and |; ", statement.value))
     return any(item and item <= said and item - FRAMING for item in items)
 
@@ -434,10 +446,11 @@ def _words_in_clauses(text: str) -> Iterator[tuple[str, bool, bool]]:
 
 def _polarities(statement: Statement) -> set[tuple[str, bool]]:
     """The statement's meaning words with their polarity; what it denies as a whole is denied."""
-    denied = _labels_denied([statement])
-    return {(word, negated or word in denied) for word, negated in polar_words(statement.text)} | {
-        (word, True) for word in denied
-    }
+    if denied := _labels_denied([statement]):
+        return {*polar_words(statement.value), *((word, True) for word in denied)}
+    items = statement.value.split(" and ") if " and " in statement.value else []
+    told = polar_words(statement.text) if statement.value else _polarities_of(statement.text)
+    return {*told, *(polar for item in items for polar in polar_words(item))}
 
 
 def _labels_denied(statements: Iterable[Statement]) -> set[str]:
@@ -477,13 +490,17 @@ def _check_policy(
     """A retold rule rests on few statements of the section, and keeps their figures and conditions."""
     if _names_another(text, source, lexicon):
         return Finding.OTHER_PRODUCT, ()
+    text = _without_own_id(text, source)
     heading = roots_of(source.title)
     earlier = _earlier_words(text, source, previous)
     rules = list(_rules_of(source))
     used = _cover(text, rules)
-    for chosen in (used[:1], used):
-        if _accounts_for(text, chosen, heading):
-            return _loss(text, chosen, earlier), tuple(dict.fromkeys(rule.statement for rule in chosen))
+    accounting = [chosen for chosen in (used[:1], used) if _accounts_for(text, chosen, heading)]
+    for chosen in accounting:
+        if (loss := _loss(text, chosen, earlier)) is None:
+            return None, tuple(dict.fromkeys(rule.statement for rule in chosen))
+    if accounting:
+        return loss, ()
     held = {quantity for rule in rules for quantity in quantities(rule.text)}
     around = {word for rule in rules for word in meaning(rule.text)} | heading
     if not all(holds(said, held) for said in quantities(text)):
@@ -501,21 +518,33 @@ def _earlier_words(text: str, source: Source, previous: Check | None) -> set[str
 def _rules_of(source: Source) -> Iterator[_Rule]:
     before: frozenset[Polar] = frozenset()
     for statement in source.statements:
-        plain = spelt_out(statement.text)
-        shorter = [_PARENTHESIS.sub("", plain), *_halves(plain), *_cells(statement)]
-        if source.kind == "order":
-            shorter.append(_OF_DATE.sub("", plain))
-        for text in dict.fromkeys([plain, *shorter]):
-            pointing = before if _BACKWARD & set(words(text)) else frozenset()
-            yield _Rule(text, statement, pointing, tuple(_optional_items(text)))
-        before = frozenset(_polarities_of(plain))
+        whole = _without_own_id(spelt_out(statement.text), source)
+        shorter = [_PARENTHESIS.sub("", whole), *_cells(statement)]
+        shorter += [_OF_DATE.sub("", whole), *whole.split("; ")] if source.kind == "order" else []
+        for text in dict.fromkeys([whole, *shorter]):
+            yield _Rule(text, statement, before if _points_back(text) else frozenset(), tuple(_optional_items(text)))
+        for sentence in _sentences_of(whole):
+            yield _Rule(sentence, statement, before if _points_back(sentence) else frozenset())
+            before = frozenset(_polarities_of(sentence))
+        before = frozenset(_polarities_of(whole))
 
 
-def _halves(text: str) -> list[str]:
-    """Sentences joined by a semicolon; of a line of a list its sentences, each with what the line is about."""
-    lead, colon, rest = text.partition(": ")
-    parts = re.split(r"(?<=\.)\s+(?=[A-Z])", rest) if colon and len(lead.split()) <= 3 else []
-    return [*(text.split("; ") if "; " in text else []), *(f"{lead}: {part}" for part in parts)]
+def _without_own_id(text: str, source: Source) -> str:
+    return text.replace(source.id, " ") if source.kind == "order" else text
+
+
+def _points_back(text: str) -> bool:
+    return bool(_BACKWARD & set(words(text)))
+
+
+def _sentences_of(text: str) -> list[str]:
+    """The sentences of a step or list line that has several, each with what the line is about."""
+    parts = re.split(r"(?<=\.)\s+(?=[A-Z])", text)
+    lead, colon, _ = text.partition(": ")
+    is_led = bool(colon) and len(lead.split()) <= 3
+    return [part if not place or not is_led else f"{lead}: {part}" for place, part in enumerate(parts)][
+        : len(parts) if len(parts) > 1 else 0
+    ]
 
 
 def _cells(statement: Statement) -> list[str]:
@@ -528,6 +557,9 @@ def _cells(statement: Statement) -> list[str]:
 
 def _optional_items(text: str) -> Iterator[frozenset[str]]:
     """The middle items of an enumeration, and its last; none where all of them together are a condition."""
+    if is_negated(text):  # "we do not ship or deliver" denies each of them
+        for pair in re.findall(r"(\w+) or (\w+)", text):
+            yield from (frozenset(meaning(word)) for word in pair if meaning(word))
     if re.search(r"\b(?:must|if|unless|until)\b", text) or text.count(", ") < 2:
         return
     for item in re.findall(
@@ -540,12 +572,13 @@ def _optional_items(text: str) -> Iterator[frozenset[str]]:
 def _cover(text: str, rules: Sequence[_Rule]) -> list[_Rule]:
     """The rules that tell the most of a sentence, each of what the others leave open: figures first, then words."""
     left_words, left_figures = meaning(text) - RETELLING, {number for number, _ in quantities(text)}
+    said = set(left_figures)
     chosen: list[_Rule] = []
     while len(chosen) < _MOST_RULES and (left_words or left_figures):
-        ranked = [(_covered(rule, left_words, left_figures), -_unsaid(rule, text), -len(rule.text), n)
+        ranked = [(_covered(rule, left_words, left_figures, said), -_unsaid(rule, text), -len(rule.text), n)
                   for n, rule in enumerate(rules)]  # fmt: skip
         best = max(ranked, default=(0, 0, 0, 0))
-        if not best[0]:
+        if best[0] <= 0:
             break
         rule = rules[best[3]]
         chosen.append(rule)
@@ -554,10 +587,9 @@ def _cover(text: str, rules: Sequence[_Rule]) -> list[_Rule]:
     return chosen
 
 
-def _covered(rule: _Rule, left_words: set[str], left_figures: set[str]) -> int:
-    return 3 * len(left_figures & {number for number, _ in quantities(rule.text)}) + len(
-        left_words & meaning(rule.text)
-    )
+def _covered(rule: _Rule, left_words: set[str], left_figures: set[str], said: set[str]) -> int:
+    figures = {number for number, _ in quantities(rule.text)}
+    return 3 * len(left_figures & figures) + len(left_words & meaning(rule.text)) - 4 * len(figures - said)
 
 
 def _unsaid(rule: _Rule, text: str) -> int:
@@ -568,6 +600,7 @@ def _accounts_for(text: str, rules: Sequence[_Rule], heading: frozenset[str]) ->
     known = {polar for rule in rules for polar in (*_polarities_of(rule.text), *rule.before)}
     held = {word for word, _ in known}
     free = heading
+    is_step = any(rule.statement.field == "step" for rule in rules)
     for clause in clauses(text):
         polars = polar_words(clause)
         if is_negated(clause) and not any((word, True) in known for word, _ in polars):
@@ -575,7 +608,9 @@ def _accounts_for(text: str, rules: Sequence[_Rule], heading: frozenset[str]) ->
         for word, negated in polars:
             if (word, negated) in known or (word in free and word not in held):
                 continue
-            if word in RETELLING and (not negated or word not in held):
+            if is_negated(clause) and (word, True) in known:  # "the buyer is not told" is "we do not tell the buyer"
+                continue
+            if (word in RETELLING or (word in _ORDER and is_step)) and (not negated or word not in held):
                 continue
             if not (is_negated(clause) and word in free):
                 return False

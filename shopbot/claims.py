@@ -13,11 +13,11 @@ _MONEY = re.compile(
 )
 _AVAILABLE = re.compile(
     r"\b(in stock|available|have (?:it|them|this|that)"
-    r"|(?<!the )left(?! (?:side|hand|chest|hip|pocket|sleeve))|on hand|(?:buy|order|get) (?:it|one))\b",
+    r"|(?<!the )left(?! (?:side|hand|chest|hip|pocket|sleeve|and right|or right))|on hand|(?:buy|order|get) (?:it|one))\b",
     re.IGNORECASE,
 )
 _UNAVAILABLE = re.compile(
-    r"\b(sold out|out of stock|unavailable|none (?:of [^,;.]* )?(?:is|are)? ?left|nothing (?:is )?left|(?:is|are|all) gone"
+    r"\b((?:(?:completely|entirely|totally|all) )?sold out|out of stock|unavailable|none (?:of [^,;.]* )?(?:is|are)? ?left|nothing (?:is )?left|(?:is|are|all) gone"
     r"|(?:not|no longer|isn't|aren't) (?:currently )?(?:available|in stock))\b",
     re.IGNORECASE,
 )
@@ -43,11 +43,14 @@ _CHEAPER_NOW = re.compile(
 )
 _LETTER_SIZE = re.compile(r"\b(?:X{0,3}[SL]|M)\b(?!/)")
 _EVERY = re.compile(r"\b(?:all|every|each|both|any)\b(?: of (?:the|its|our))? ?(?:the |its |our )?(?:other )?"
-                    r"(?:sizes?|colou?rs?|variants?)\b", re.IGNORECASE)  # fmt: skip
+                    r"(?:sizes?|colou?rs?|variants?)\b|\b(?:everything|all) (?:else|other)\b|\bthe rest\b", re.IGNORECASE)  # fmt: skip
 _OPTIONS_FOLLOW = re.compile(
     r"\b(?:in (?:the )?(?:sizes?|colou?rs?)|comes?(?: only)? in|made in|there is|get it in)\b", re.IGNORECASE
 )
 # Where one part of a sentence ends and another begins; to which statement of stock a part belongs is seen after that.
+_UNKNOWN = re.compile(
+    r"\b(?:to|must) be confirmed\b|\bnot (?:yet )?confirm(?:ed)?\b", re.IGNORECASE
+)  # says that nobody knows
 _HALF = re.compile(r"[;.](?=\s)")
 _PART = re.compile(r"[,:](?=\s)|\b(?:and|but|while|whereas|yet)\b", re.IGNORECASE)
 _PART_OF_PRICES = re.compile(r"[,;.](?=\s)|\b(?:and|but|while|whereas)\b", re.IGNORECASE)
@@ -79,10 +82,21 @@ def prices_supported(text: str, price_lines: Sequence[str], product: Product) ->
     ends = [0, *(match.end() for match in said)]
     starts = [*(match.start() for match in said), len(text)]
     return all(
-        _price_supported(match, text[ends[place] : match.start()], text[match.end() : starts[place + 1]], paid, before)
+        _price_supported(
+            match,
+            _before(text[ends[place] : match.start()], is_first=not place),
+            text[match.end() : starts[place + 1]],
+            paid,
+            before,
+        )
         and _currency(match.group()) == _currency(price_lines[0])
         for place, match in enumerate(said)
     )
+
+
+def _before(text: str, *, is_first: bool) -> str:
+    """What stands before an amount and belongs to it: behind another amount, only the last part."""
+    return text if is_first else _PART_OF_PRICES.split(text)[-1]
 
 
 def _prices(price_lines: Sequence[str], product: Product) -> tuple[dict[str, str], str | None]:
@@ -104,7 +118,7 @@ def _price_supported(amount: re.Match[str], before: str, behind: str, paid: Mapp
     if _LIMIT.search(before[-25:]) or re.match(r"\s*(?:off|less|more|or|to|cheaper|discount)\b", behind):
         return False
     near = f"{before} {_PART_OF_PRICES.split(behind)[0]}"
-    sizes = {size for size in paid if size and stands_in(size, near)}
+    sizes = {size for size in paid if size and (stands_in(size, near) or stands_in(size.lower(), near))}
     strangers = {size for size in _LETTER_SIZE.findall(near) if not any(size in other for other in paid)}
     return not strangers and all(paid[size] == value for size in (sizes or {""}))
 
@@ -170,14 +184,15 @@ def _every_option(said: str, named: Options, last: Options, product: Product) ->
     """What "all sizes", "both colors" or "every other size" stand for."""
     is_color = "colo" in said.lower()
     made = {option for v in product.variants if (option := v.color if is_color else v.size)}
-    if "other" in said.lower():
+    if re.search(r"other|else|rest", said, re.IGNORECASE):
         made -= (last.colors if is_color else last.sizes) | (named.colors if is_color else named.sizes)
     return Options(named.sizes, frozenset(made)) if is_color else Options(frozenset(made), named.colors)
 
 
 def _parts_with_state(text: str, product: Product) -> list[str]:
     """Parts of a sentence with one claim of stock each, the options of a list with the claim that they belong to."""
-    return [part for half in _HALF.split(text) for part in _parts_of_half(half, product)]
+    halves = (half for half in _HALF.split(text) if not _UNKNOWN.search(half))
+    return [part for half in halves for part in _parts_of_half(half, product)]
 
 
 def _parts_of_half(text: str, product: Product) -> list[str]:
@@ -202,7 +217,7 @@ def _parts_of_half(text: str, product: Product) -> list[str]:
 
 def without_live_claims(text: str, product: Product) -> str:
     """The rest of a sentence beside its amounts, its claims of stock, and the options that it names with them."""
-    speaks_of_options = claims_stock(text) or _OPTIONS_FOLLOW.search(text)
+    speaks_of_options = claims_stock(text) or _OPTIONS_FOLLOW.search(text) or _MONEY.search(text)
     for match in reversed(list(_MONEY.finditer(text))):
         before = _OLD_PRICE.sub(" ", text[: match.start()])
         text = before + " " + _OLD_BEHIND.sub(" ", text[match.end() :])
@@ -211,7 +226,8 @@ def without_live_claims(text: str, product: Product) -> str:
     if speaks_of_options:
         options = {option for v in product.variants for option in (v.size, v.color) if option}
         for option in sorted(options, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w/.]){re.escape(option)}(?![\w/]|\.\d| (?:g|kg|mm|cm|km|m|l|L)\b)", " ", text)
+            case = "(?i:" if len(option) > 3 else "(?:"
+            text = re.sub(rf"(?<![\w/.]){case}{re.escape(option)})(?![\w/]|\.\d| (?:g|kg|mm|cm|km|m|l|L)\b)", " ", text)
     return text
 
 
