@@ -34,7 +34,7 @@ _DATE = re.compile(
 )
 _YEAR = re.compile(r"\b20\d\d\b")
 _MATERIALS = (
-    "nylon polyester merino leather cotton steel aluminium titanium down fleece wool silicone brass canvas suede "
+    "nylon polyester merino leather cotton steel aluminium titanium fleece wool silicone brass canvas suede "
     "polycarbonate elastane mesh cowhide polyurethane"
 ).split()
 _CONDITION = re.compile(r",? (?:if|unless|for orders of|until) [^,;.\[]*(?=[,;.]|\s\[)")
@@ -304,8 +304,13 @@ def _negation(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
 
 
 def _condition(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
-    if found := _CONDITION.search(answer.sentences[at]):
-        yield _with(answer, at, answer.sentences[at][: found.start()] + answer.sentences[at][found.end() :])
+    sentence = answer.sentences[at]
+    if found := _CONDITION.search(sentence):
+        rest = sentence[: found.start()] + sentence[found.end() :]
+        if any(bare(rest).rstrip(".") in record.text for record in shop.of(answer)):
+            shop.dropped["condition"] += 1
+            return
+        yield _with(answer, at, rest)
 
 
 def _order_id(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:

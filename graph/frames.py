@@ -13,7 +13,7 @@ from graph.lexicon import Lexicon
 from graph.phrasing import NEUTRAL_WORDS, quantities
 from graph.verify import PRONOUNS, RANKING, Check, Finding, without_title
 from shopbot.claims import claims_stock, options_named
-from shopbot.language import NEGATIONS, content_stems, numbers, stem, words
+from shopbot.language import NEGATIONS, STOPWORDS, content_stems, numbers, stem, words
 from shopbot.references import REFERENCE, Reference, field_name, references, value_of
 from shopbot.statements import SPOKEN, Source, Statement
 
@@ -145,7 +145,7 @@ def _speaks_of_other(around: set[str], other: str, own: set[str], own_label: set
     label = _label(other)
     said = around & own - _ALSO_SAID_WORDS
     return label != own_label and (
-        label <= around or bool(around & (_anchors(other) - own)) or bool(said and said <= _anchors(other))
+        label <= around or bool(around & (_anchors(other) - own - STOPWORDS)) or bool(said and said <= _anchors(other))
     )
 
 

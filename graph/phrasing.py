@@ -13,9 +13,14 @@ from shopbot.language import NEGATIONS, STOPWORDS, canonical_number, is_contract
 Quantity = tuple[str, str]
 Polar = tuple[str, bool]
 
+_NEGATIONS = NEGATIONS | {"nothing"}
 # A negation holds for so many words that are no stopwords, within one clause.
 _NEGATION_REACH = 4
 _CLAUSE = re.compile(r"[,;:.()–—]\s?(?=\s|\D|$)|\b(?:but|while|though|although|whereas|when|if|because|unless|so)\b")
+# The comma of an enumeration, "cash, checks and bank transfers": few words to the next comma, "and" or "or".
+_LIST_COMMA = re.compile(
+    r",(?=\s(?:[\w'-]+\s){0,4}?[\w'-]+(?:,| or | and )[^.;:]*)(?!\s(?:we|you|it|they|not|no|please)\b)"
+)
 _QUANTITY = re.compile(r"\d+(?:[.,]\d+)*")
 _CURRENCY = re.compile(r"([$€£¥])\s?$|\b(USD|EUR|GBP)\s$")
 _FOLLOWING = re.compile(
@@ -38,8 +43,11 @@ _SPELT_OUT = (
     (re.compile(r"\bas soon as\b", re.IGNORECASE), "when"),
     (re.compile(r"\bno longer\b", re.IGNORECASE), "not"),
     (re.compile(r"\byes or no\b", re.IGNORECASE), "either"),
-    (re.compile(r"\bout of (?=the\b)", re.IGNORECASE), "not in "),
-    *((re.compile(rf"\b{word}\b(?! of\b)", re.IGNORECASE), str(number)) for number, word in enumerate(_NUMBERS, 2)),
+    (re.compile(r"\b(keep\w* (?:\w+ ){0,4})out of (?=the\b)", re.IGNORECASE), r"\1not in "),
+    *(
+        (re.compile(rf"(?<!between )\b{word}\b(?! of\b)", re.IGNORECASE), str(number))
+        for number, word in enumerate(_NUMBERS, 2)
+    ),
     (re.compile(r"(?<!the )(?<!this )(?<!that )\bone (?=(?!size|of|in|is|costs?)[a-z])", re.IGNORECASE), "1 "),
 )
 _IRREGULAR = {
@@ -145,7 +153,7 @@ FRAMING = NEUTRAL | roots_of(
     measure measures run runs carry carries call called include included bring buy order pay paying spend want wish
     choose pick scale scales tip sit sits count total altogether whole itself compatible designed suit suited suitable
     recommend recommended intended meant people person both value figure amount number mean means work works last lasts
-    must model after before along yet put mere each version reach burn rate rated let able possible exactly x following follow show shown case fine usual done make come keep
+    must model after before along yet put mere each version whole reach burn rate rated let able possible exactly x following follow show shown case fine usual done make come keep
     thank thanks hello hi welcome certified certification"""
 ) - roots_of("return")  # fmt: skip
 # Words by which a field is told, where its statement is what the sentence rests on; they claim nothing beside its value.
@@ -162,7 +170,7 @@ FIELD_WORDS = {
     "filter life": "filter last water",
     "boil time": "boil water litre ready",
     "pockets": "pocket",
-    "packable": "pack fold down away stuff roll small",
+    "packable": "pack fold down away stuff stow roll small",
     "packed length": "pack packed down fold folded length",
     "packed size": "pack packed small measure",
     "back length": "back long length",
@@ -179,7 +187,7 @@ FIELD_WORDS = {
     "care": "wash clean care",
     "thickness": "thick thickness",
     "fabric weight": "fabric weight",
-    "fill weight": "fill weight filling inside",
+    "fill weight": "fill weight filling inside hold contain",
     "fill": "fill filled filling inside insulation",
     "materials": "material fabric made",
     "merino": "wool merino fibre fineness",
@@ -197,14 +205,17 @@ def field_words(field: str) -> frozenset[str]:
 RETELLING = roots_of(
     """now right please note also simply just then there here can may will would sorry course indeed so our your customer
     shop cairn cost price fit come make have get take give do be go us we you mean means apply total possible able way
-    something anything either place business service
+    something anything either place business service item one
     """
 )
 
 
-def clauses(text: str) -> list[str]:
-    """Parts of a sentence beyond which no negation reaches."""
-    return [part for part in _CLAUSE.split(spelt_out(text)) if part and part.strip()]
+def clauses(text: str, joins_lists: bool = False) -> list[str]:
+    """Parts of a sentence beyond which no negation reaches; `joins_lists` takes an enumeration for one part."""
+    plain = spelt_out(text)
+    if joins_lists:
+        plain = _LIST_COMMA.sub(" and", plain)
+    return [part for part in _CLAUSE.split(plain) if part and part.strip()]
 
 
 @lru_cache(maxsize=20_000)
@@ -216,7 +227,7 @@ def polar_words(text: str) -> tuple[Polar, ...]:
 def _polar_words(clause: str) -> Iterator[Polar]:
     reach, follows_number = 0, False
     for word in words(clause):
-        if word in NEGATIONS:
+        if word in _NEGATIONS:
             reach = _NEGATION_REACH
         elif _means_something(word) and not (follows_number and _canonical(word) in MEASURES):
             yield root(word), reach > 0
@@ -236,8 +247,18 @@ def meaning(text: str) -> frozenset[str]:
     return frozenset(word for word, _ in polar_words(text))
 
 
+def negations_in(clause: str) -> int:
+    """How many words of a clause deny something."""
+    return sum(word in _NEGATIONS for word in words(spelt_out(clause)))
+
+
 def is_negated(clause: str) -> bool:
-    return bool(NEGATIONS & set(words(spelt_out(clause))))
+    return negations_in(clause) > 0
+
+
+def denies_twice(text: str) -> bool:
+    """Whether one part of a text denies its own denial: "nothing is not charged"."""
+    return any(negations_in(part) > 1 for clause in clauses(text) for part in re.split(r"\b(?:and|or)\b", clause))
 
 
 @lru_cache(maxsize=20_000)

@@ -20,6 +20,7 @@ from graph.phrasing import (
     Polar,
     Quantity,
     clauses,
+    denies_twice,
     field_words,
     holds,
     is_negated,
@@ -56,10 +57,15 @@ RANKING_WORDS = (
     "best cheapest warmest lightest most least cheaper lighter warmer better ideal perfect always guaranteed every all"
 )
 RANKING = frozenset(stem(word) for word in RANKING_WORDS.split())
+_MEASURED = re.compile(r"\d+(?:[.,]\d+)*(?: (?:g|kg|l|mm|cm|km|m|W|kN|gsm|minutes|hours|lumens|km)\b)?")
 _VAGUE = FRAMING - NEUTRAL  # names of fields that are everyday words, too: "is rated 24 kN" is no rating
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _ADDRESS = re.compile(r"https?://\S+|\b[\w.+-]+@[\w-]+\.\w[\w.-]*\w|\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b(?:/\S*)?")
 _BEST_FOR = re.compile(r"(?<!the )\bbest (?:for|suited|used)\b", re.IGNORECASE)
+_IS_CONDITIONAL = re.compile(r"(?:if|when|after|before|unless|once|for|in|between)\b", re.IGNORECASE)
+_HALVES = re.compile(r",? and (?=(?:we|you|it|they) )|; ")
+_REASON = re.compile(r",? (?:because|so) [^.;]*\.?$")
+_CASES = re.compile(r"\b(if|when) ([^,;.]+?) or ([^,;.]+)\.?$")
 _OF_DATE = re.compile(r" of [A-Z][a-z]+ \d{1,2}\b")
 _PARENTHESIS = re.compile(r"\s*\([^)]*\)")
 _EXACT_FIELDS = frozenset({"stock", "sizes", "colors"})
@@ -175,6 +181,8 @@ def _check_against(text: str, source: Source, lexicon: Lexicon, has_to_name: boo
         return Check(source, finding=Finding.ADDRESS)
     if _repeats(text, source):
         return Check(source, finding=Finding.REPETITION)
+    if denies_twice(text):
+        return Check(source, finding=Finding.POLARITY)
     if source.product is None:
         finding, statements = _check_policy(text, source, lexicon, previous)
     elif _names_another(text, source, lexicon) or (has_to_name and not _is_meant(text, source, lexicon, previous)):
@@ -290,7 +298,9 @@ def _carriers_of_numbers(rest: str, source: Source) -> list[Statement] | None:
     """
     carriers: dict[Statement, list[Quantity]] = {}
     last: Statement | None = None
+    own = roots_of(f"{source.title} {source.product.category}") if source.product else frozenset()
     for quantity, near in zip(quantities(rest), _surroundings(rest), strict=True):
+        near = " ".join(word for word in near.split() if not (roots_of(word) and roots_of(word) <= own - NEUTRAL))
         holders = [s for s in source.statements if _holds(s, quantity, source)]
         if (chosen := _carrier(quantity, near, rest, holders, last, source)) is None:
             return None
@@ -313,7 +323,7 @@ def _surroundings(text: str) -> list[str]:
     found = []
     for part in _parts(text):
         matches = list(_NUMBER.finditer(part))
-        ends = [0, *(match.end() for match in matches)]
+        ends = [0, *(match.end() for match in _MEASURED.finditer(part))]
         starts = [*(match.start() for match in matches), len(part)]
         found += [part[ends[place] : starts[place + 1]] for place in range(len(matches))]
     return found
@@ -327,14 +337,14 @@ def _carrier(
     quantity: Quantity, near: str, rest: str, holders: list[Statement], last: Statement | None, source: Source
 ) -> Statement | None:
     """The statement, of those that hold a number, that is spoken of where the number stands."""
-    spoken = [s for s in holders if _is_spoken_of(s, near, source)]
+    spoken = [s for s in holders if _is_spoken_of(s, near, quantity[1], source)]
     if spoken:
         return max(spoken, key=lambda s: (s is last, len(meaning(near) & meaning(s.text)), -len(s.text)))
     if meaning(near) - FRAMING or any(_label(s.field) <= roots_of(near) for s in source.statements if s.value):
         return None
     if last in holders:
         return last
-    spoken = [s for s in holders if _is_spoken_of(s, rest, source)]
+    spoken = [s for s in holders if _is_spoken_of(s, rest, quantity[1], source)]
     if spoken:
         return spoken[0]
     return holders[0] if len(holders) == 1 and _unit_tells(quantity, source) else None
@@ -347,8 +357,8 @@ def _unit_tells(quantity: Quantity, source: Source) -> bool:
     return unit in MEASURES and len(fields - {"description"}) == 1
 
 
-def _is_spoken_of(statement: Statement, near: str, source: Source) -> bool:
-    """Whether words near a number speak of the statement's field, and of no other field more exactly."""
+def _is_spoken_of(statement: Statement, near: str, unit: str, source: Source) -> bool:
+    """Whether words near a number speak of the statement's field, and of no other with that unit more exactly."""
     said, told = roots_of(near), meaning(near) - FRAMING or meaning(near) - NEUTRAL
     if statement.field == "description":
         return len(said & meaning(statement.text)) >= _DESCRIPTION_WORDS
@@ -358,9 +368,17 @@ def _is_spoken_of(statement: Statement, near: str, source: Source) -> bool:
         return True
     if not (said & statement_anchors(statement) or (shares and 2 * len(shares) >= len(told))):
         return False
-    others = {_label(s.field) for s in source.statements if s.value and s.field != statement.field}
+    others = {
+        _label(s.field) for s in source.statements if s.value and s.field != statement.field and _may_have(s, unit)
+    }
     others = {other for other in others if not other <= statement_anchors(statement) - own and not other <= _VAGUE}
     return not any(other <= said and (not own <= said or own < other) for other in others)
+
+
+def _may_have(statement: Statement, unit: str) -> bool:
+    """Whether a field is told in numbers of a unit; words ("fill: goose down") take part where the number has none."""
+    units = {u for _, u in quantities(statement.value)}
+    return unit in units or unit not in MEASURES
 
 
 def statement_anchors(statement: Statement) -> frozenset[str]:
@@ -414,7 +432,7 @@ def _is_named(statement: Statement, said: set[str]) -> bool:
 
 def _is_told(statement: Statement, said: set[str]) -> bool:
     """Whether one of the values that a statement lists is in the sentence with all its words; of a "no" its label."""
-    if statement.denied and not _label(statement.field) & said:
+    if _is_denial(statement) and not _label(statement.field) & said:
         return False
     items = (meaning(item) for item in re.split(r", | and |; ", statement.value))
     return any(item and item <= said and item - FRAMING for item in items)
@@ -440,8 +458,9 @@ def _words_supported(rest: str, statements: Sequence[Statement], title: frozense
 def _words_in_clauses(text: str) -> Iterator[tuple[str, bool, bool]]:
     """Meaning words, whether each is denied, and whether anything in its clause is: "a cover is not included"."""
     for clause in clauses(text):
-        for word, negated in polar_words(clause):
-            yield word, negated, is_negated(clause)
+        denials = [part for part in re.split(r"\b(?:and|or)\b", clause) if is_negated(part)]
+        in_denial = {word for part in denials for word in meaning(part)}
+        yield from ((word, negated, word in in_denial) for word, negated in polar_words(clause))
 
 
 def _polarities(statement: Statement) -> set[tuple[str, bool]]:
@@ -454,7 +473,11 @@ def _polarities(statement: Statement) -> set[tuple[str, bool]]:
 
 
 def _labels_denied(statements: Iterable[Statement]) -> set[str]:
-    return {word for s in statements if s.denied for word in _label(s.field)}
+    return {word for s in statements if _is_denial(s) for word in _label(s.field)}
+
+
+def _is_denial(statement: Statement) -> bool:
+    return (bool(statement.denied) and statement.field != "features") or statement.value == "0"
 
 
 def _denials_supported(body: str, statements: Sequence[Statement]) -> Finding | None:
@@ -492,9 +515,9 @@ def _check_policy(
         return Finding.OTHER_PRODUCT, ()
     text = _without_own_id(text, source)
     heading = roots_of(source.title)
-    earlier = _earlier_words(text, source, previous)
+    earlier = _earlier_words(text, source, previous) | heading
     rules = list(_rules_of(source))
-    used = _cover(text, rules)
+    used = _cover(text, rules, heading)
     accounting = [chosen for chosen in (used[:1], used) if _accounts_for(text, chosen, heading)]
     for chosen in accounting:
         if (loss := _loss(text, chosen, earlier)) is None:
@@ -519,7 +542,7 @@ def _rules_of(source: Source) -> Iterator[_Rule]:
     before: frozenset[Polar] = frozenset()
     for statement in source.statements:
         whole = _without_own_id(spelt_out(statement.text), source)
-        shorter = [_PARENTHESIS.sub("", whole), *_cells(statement)]
+        shorter = [_PARENTHESIS.sub("", whole), *_cells(statement), *_told_alone(whole)]
         shorter += [_OF_DATE.sub("", whole), *whole.split("; ")] if source.kind == "order" else []
         for text in dict.fromkeys([whole, *shorter]):
             yield _Rule(text, statement, before if _points_back(text) else frozenset(), tuple(_optional_items(text)))
@@ -527,6 +550,17 @@ def _rules_of(source: Source) -> Iterator[_Rule]:
             yield _Rule(sentence, statement, before if _points_back(sentence) else frozenset())
             before = frozenset(_polarities_of(sentence))
         before = frozenset(_polarities_of(whole))
+
+
+def _told_alone(text: str) -> Iterator[str]:
+    """What stands by itself: halves with a subject of their own, a rule without its reason, with one of its cases."""
+    if _IS_CONDITIONAL.match(text) is None:
+        yield from (half for half in _HALVES.split(text) if half != text and len(half.split()) > 3)
+    if (reason := _REASON.search(text)) is not None:
+        yield text[: reason.start()] + "."
+    if (cases := _CASES.search(text)) is not None:
+        start, first, second = cases.groups()
+        yield from (f"{text[: cases.start()]}{start} {case.strip()}." for case in (first, second))
 
 
 def _without_own_id(text: str, source: Source) -> str:
@@ -569,9 +603,9 @@ def _optional_items(text: str) -> Iterator[frozenset[str]]:
             yield words_of_item
 
 
-def _cover(text: str, rules: Sequence[_Rule]) -> list[_Rule]:
+def _cover(text: str, rules: Sequence[_Rule], heading: frozenset[str]) -> list[_Rule]:
     """The rules that tell the most of a sentence, each of what the others leave open: figures first, then words."""
-    left_words, left_figures = meaning(text) - RETELLING, {number for number, _ in quantities(text)}
+    left_words, left_figures = meaning(text) - RETELLING - heading, {number for number, _ in quantities(text)}
     said = set(left_figures)
     chosen: list[_Rule] = []
     while len(chosen) < _MOST_RULES and (left_words or left_figures):
@@ -601,7 +635,7 @@ def _accounts_for(text: str, rules: Sequence[_Rule], heading: frozenset[str]) ->
     held = {word for word, _ in known}
     free = heading
     is_step = any(rule.statement.field == "step" for rule in rules)
-    for clause in clauses(text):
+    for clause in clauses(text, joins_lists=True):
         polars = polar_words(clause)
         if is_negated(clause) and not any((word, True) in known for word, _ in polars):
             return False
@@ -610,7 +644,7 @@ def _accounts_for(text: str, rules: Sequence[_Rule], heading: frozenset[str]) ->
                 continue
             if is_negated(clause) and (word, True) in known:  # "the buyer is not told" is "we do not tell the buyer"
                 continue
-            if (word in RETELLING or (word in _ORDER and is_step)) and (not negated or word not in held):
+            if word in RETELLING or (word in _ORDER and is_step):
                 continue
             if not (is_negated(clause) and word in free):
                 return False
@@ -619,7 +653,7 @@ def _accounts_for(text: str, rules: Sequence[_Rule], heading: frozenset[str]) ->
 
 def _polarities_of(text: str) -> Iterator[Polar]:
     """Words as they are denied, and, in a clause with a denial, as if all of it were: "earn no points", "don't earn"."""
-    for clause in clauses(text):
+    for clause in clauses(text, joins_lists=True):
         for word, negated in polar_words(clause):
             yield word, negated
             if is_negated(clause):

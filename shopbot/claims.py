@@ -22,7 +22,8 @@ _UNAVAILABLE = re.compile(
     re.IGNORECASE,
 )
 _NOT_GONE = re.compile(
-    r"\b(?:not|never|n't) (?:yet |all |completely )?(?:sold out|out of stock|gone|unavailable)\b", re.IGNORECASE
+    r"\b(?:not|never|n't) (?:yet |all |completely |currently |quite )?(?:sold out|out of stock|gone|unavailable)\b",
+    re.IGNORECASE,
 )
 _STOCK_WORDS = re.compile(rf"{_AVAILABLE.pattern}|{_UNAVAILABLE.pattern}", re.IGNORECASE)
 # An amount with one of these is no longer the price: it passes only as the record says it, with all its amounts.
@@ -32,18 +33,19 @@ _LIMIT = re.compile(
 )
 # What makes an amount the one that was paid before the sale; the words stand right before the amount, or behind it.
 _OLD_PRICE = re.compile(
-    r"\b(?:down from|reduced from|marked down from|from|was|were|instead of|rather than|used to (?:be|cost)"
+    r"\b(?:down from|(?:reduced|dropped|lowered|cut) from|marked down from|from|was|were|instead of|rather than|used to (?:be|cost)"
     r"|(?:regular|regularly|usual|usually|normal|normally|original|originally|previously|formerly)"
     r"(?: price)?(?: (?:is|was|of|at|costs?))?|list price(?: (?:is|was|of))?|not)(?: the)?\s*$",
     re.IGNORECASE,
 )
 _OLD_BEHIND = re.compile(r"^\s*(?:before|originally|previously|earlier|regularly|normally|usually)\b", re.IGNORECASE)
+_ON_SALE = re.compile(r"\b(?:on sale|reduced|discount\w*|marked down)\b", re.IGNORECASE)
 _CHEAPER_NOW = re.compile(
     r"\b(sale|reduced|discount\w*|marked down|down to|instead of|cheaper|before the sale)\b", re.IGNORECASE
 )
 _LETTER_SIZE = re.compile(r"\b(?:X{0,3}[SL]|M)\b(?!/)")
-_EVERY = re.compile(r"\b(?:all|every|each|both|any)\b(?: of (?:the|its|our))? ?(?:the |its |our )?(?:other )?"
-                    r"(?:sizes?|colou?rs?|variants?)\b|\b(?:everything|all) (?:else|other)\b|\bthe rest\b", re.IGNORECASE)  # fmt: skip
+_EVERY = re.compile(r"\b(?:all|every|each|both|any)\b(?: of (?:the|its|our))? ?(?:the |its |our )?(?:other |two |three |four |five |\d )?"
+                    r"(?:sizes?|colou?rs?|variants?)\b|\b(?:everything|all) (?:else|other)\b|\bthe (?:rest|other (?:sizes|colou?rs))\b", re.IGNORECASE)  # fmt: skip
 _OPTIONS_FOLLOW = re.compile(
     r"\b(?:in (?:the )?(?:sizes?|colou?rs?)|comes?(?: only)? in|made in|there is|get it in)\b", re.IGNORECASE
 )
@@ -72,12 +74,12 @@ def amounts(text: str) -> list[str]:
 def prices_supported(text: str, price_lines: Sequence[str], product: Product) -> bool:
     """Every amount is the one to pay, for the size that it is said for, or, said as such, the one before the sale."""
     said = list(_MONEY.finditer(text))
-    if not price_lines or (not said and not _CHEAPER_NOW.search(text)):
+    if not price_lines or (not said and not _ON_SALE.search(text)):
         return not said
     if any(words(line) == words(text) for line in price_lines):
         return True
     paid, before = _prices(price_lines, product)
-    if _CHEAPER_NOW.search(text) and before is None:
+    if (_CHEAPER_NOW if said else _ON_SALE).search(text) and before is None:
         return False
     ends = [0, *(match.end() for match in said)]
     starts = [*(match.start() for match in said), len(text)]
@@ -113,7 +115,9 @@ def _prices(price_lines: Sequence[str], product: Product) -> tuple[dict[str, str
 
 def _price_supported(amount: re.Match[str], before: str, behind: str, paid: Mapping[str, str], old: str | None) -> bool:
     value = canonical_number(amount[1] or amount[2])
-    if _OLD_PRICE.search(before) or _OLD_BEHIND.search(behind):
+    former = _OLD_PRICE.search(before)
+    is_size = former and any(size.lower() in former.group().lower() for size in paid if size)  # "the Regular $439"
+    if (former and not is_size) or _OLD_BEHIND.search(behind):
         return value == old
     if _LIMIT.search(before[-25:]) or re.match(r"\s*(?:off|less|more|or|to|cheaper|discount)\b", behind):
         return False
