@@ -116,7 +116,7 @@ def _prices(price_lines: Sequence[str], product: Product) -> tuple[dict[str, str
 def _price_supported(amount: re.Match[str], before: str, behind: str, paid: Mapping[str, str], old: str | None) -> bool:
     value = canonical_number(amount[1] or amount[2])
     former = _OLD_PRICE.search(before)
-    is_size = former and any(size.lower() in former.group().lower() for size in paid if size)  # "the Regular $439"
+    is_size = former and any(stands_in(size, former.group()) for size in paid if size)  # "the Regular $439"
     if (former and not is_size) or _OLD_BEHIND.search(behind):
         return value == old
     if _LIMIT.search(before[-25:]) or re.match(r"\s*(?:off|less|more|or|to|cheaper|discount)\b", behind):
