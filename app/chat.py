@@ -17,6 +17,7 @@ from typing import Any, Literal
 from langgraph.graph.state import CompiledStateGraph
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
+from app.verdicts import log_turn
 from graph.build import check_request, run_turn
 from graph.deps import Deps, Turn
 from graph.persons import wants_assistant
@@ -188,6 +189,7 @@ class ChatService:
 
         try:
             result = run_turn(self._graph, self._deps, request, listener, self._cancels[run_id], conversation_id)
+            log_turn(run_id, result)
             last = {"kind": "done", "result": result.model_dump(mode="json")}
             self._finish(run_id, next(sequence), last, "stopped" if result.stopped else "done")
         except Exception as error:

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +39,7 @@ def main() -> None:
     """Entry point of the `shopbot` command."""
     _no_network()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("app.verdicts").setLevel(logging.INFO)  # one line a turn
     try:
         app()
     except ShopbotError as error:
@@ -238,6 +239,20 @@ def doctor() -> None:
         errors.print(finding.text, markup=False, highlight=False)
     if any(finding.needed and not finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def verdicts(days: Annotated[int, typer.Option(min=1, help="Turns that ended in the last so many days.")] = 7) -> None:
+    """Say what the check made of the stored turns: verdicts, model share and reasons, by arm and role."""
+    from app.verdicts import rates, stored_results
+    from app.wiring import open_store
+    from shopbot.database import utc_now
+
+    results = stored_results(open_store(load_settings()).database, utc_now() - timedelta(days=days))
+    if not results:
+        errors.print(f"no turn has ended in the last {days} days", highlight=False)
+        return
+    typer.echo(rates(results))
 
 
 @app.command()

@@ -120,6 +120,27 @@ def gap(
 
 
 @commands.command()
+def verifier(out: Annotated[Path, typer.Option(help="Folder for the tables, the picture and the misses.")]) -> None:
+    """The check itself: right answers that it holds back, and answers made wrong by rule that it catches."""
+    check_installed("evaluation")
+    from evals.cases import SETS
+    from evals.verification import Bench, read_answers
+    from evals.verification_report import draw, mistakes, tables
+    from shopbot.shop import load_shop
+
+    bench = Bench(load_shop(load_settings().shop))
+    with progress_bars() as bars:
+        measured = {name: bench.measure(read_answers(name), bars) for name in reversed(SETS)}
+    text = tables(measured)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "verification.md").write_text(text, encoding="utf-8")
+    draw(measured["test"], out / "verification.png")
+    rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in mistakes(measured))
+    (out / "verification.jsonl").write_text(rows, encoding="utf-8")
+    typer.echo(text)
+
+
+@commands.command()
 def seeds(folders: Annotated[list[Path], typer.Argument(help="Results of `eval arms`, one folder a seed.")]) -> None:
     """Join the runs of several training seeds: mean, lowest and highest of every figure of the tuned arm."""
     from evals.report import over_seeds

@@ -166,3 +166,13 @@ def _resampled_means(data: npt.NDArray[np.float64], seed: int, resamples: int) -
 def upper_bound_of_none(trials: int) -> float:
     """Upper 95 % bound of a rate of which none was seen: 1 - 0.05 ** (1 / n) (Clopper and Pearson, 1934)."""
     return 1 - 0.05 ** (1 / trials) if trials else 1.0
+
+
+def exact_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Exact 95 % interval of a rate (Clopper and Pearson, 1934), 0..1 where nothing was tried."""
+    from scipy.stats import binomtest
+
+    if not trials:
+        return 0.0, 1.0
+    found = binomtest(successes, trials).proportion_ci(0.95, method="exact")
+    return float(found.low), float(found.high)

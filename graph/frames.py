@@ -10,17 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graph.lexicon import Lexicon
-from graph.verify import NEUTRAL, PRONOUNS, RANKING, Check, Finding, quantities, stems_of, without_title
+from graph.phrasing import NEUTRAL_WORDS, quantities
+from graph.verify import PRONOUNS, RANKING, Check, Finding, without_title
 from shopbot.claims import claims_stock, options_named
-from shopbot.language import NEGATIONS, content_stems, numbers, stem, words
+from shopbot.language import NEGATIONS, STOPWORDS, content_stems, numbers, stem, words
 from shopbot.references import REFERENCE, Reference, field_name, references, value_of
 from shopbot.statements import SPOKEN, Source, Statement
 
+
+def _stems_of(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in text.split())
+
+
 # Words of saying and listing, which claim nothing of a product.
-_SAYING = stems_of(
+_SAYING = _stems_of(
     """record list listed lists say says give get make made choose sell need entry describe described call go goes under
     time number content height count class kind use used come status instruction instructions period way"""
 )
+_NEUTRAL = _stems_of(NEUTRAL_WORDS)
 # What makes a value a limit: "costs more than {1.price}".
 _QUALIFIER = re.compile(
     r"\b(more than|less than|over|under|above|below|up to|at least|at most|about|around|nearly|almost|only|from|down"
@@ -30,9 +37,10 @@ _QUALIFIER = re.compile(
 # Their values say what they are: an amount of money, "in stock".
 _SELF_EXPLAINING = frozenset({"price", "stock"})
 # Beyond the words by which customers ask for a field: "comes in {1.sizes}".
-_ALSO_SAID = {"sizes": {"come"}, "colors": {"come"}}
+_ALSO_SAID = {"sizes": {"come", "make"}, "colors": {"come", "make"}}
+_ALSO_SAID_WORDS = {word for said in _ALSO_SAID.values() for word in said}
 # Words by which a price is asked for, and which make something else of it when it is told.
-_NOT_A_PRICE = stems_of("discount reduced sale")
+_NOT_A_PRICE = _stems_of("discount reduced sale")
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def _wrong_around(sentence: str, frame: str, source: Source, setting: Setting) -
     named = options_named(frame, source.product)
     if not {option.lower() for option in (*named.sizes, *named.colors)} <= {option.lower() for option in asked}:
         return Finding.OPTION
-    known = _SAYING | NEUTRAL | {stem(word) for option in asked for word in words(option)}
+    known = _SAYING | _NEUTRAL | {stem(word) for option in asked for word in words(option)}
     fields = {r.field for r in references(sentence)}
     anchors = {anchor for label in SPOKEN | {s.field: "" for s in source.statements} if field_name(label) in fields
                for anchor in _anchors(label)}  # fmt: skip
@@ -120,7 +128,8 @@ def _wrong_fields(sentence: str, found: Sequence[Reference], source: Source) -> 
         is_last = place == len(found) - 1
         around = {stem(word) for word in words(parts[place] + (f" {parts[place + 1]}" if is_last else ""))}
         # "In size M, it is {1.stock}" speaks of a size without naming the field of that name.
-        labels = told if reference.field in ("stock", "price") else told | {"sizes", "colors"}
+        live = {"stock", "price"} - {reference.field}
+        labels = told | (live if reference.field in ("stock", "price") else {"sizes", "colors"})
         own, label = _anchors(reference.field.replace("_", " ")), _label(reference.field.replace("_", " "))
         if reference.field not in _SELF_EXPLAINING and not around & own:
             return Finding.FIELD
@@ -134,9 +143,9 @@ def _wrong_fields(sentence: str, found: Sequence[Reference], source: Source) -> 
 def _speaks_of_other(around: set[str], other: str, own: set[str], own_label: set[str]) -> bool:
     """Whether words around a reference are another field's: its whole label, or words that only it is asked by."""
     label = _label(other)
-    said = around & own
+    said = around & own - _ALSO_SAID_WORDS
     return label != own_label and (
-        label <= around or bool(around & (_anchors(other) - own)) or bool(said and said <= _anchors(other))
+        label <= around or bool(around & (_anchors(other) - own - STOPWORDS)) or bool(said and said <= _anchors(other))
     )
 
 

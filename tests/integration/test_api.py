@@ -83,6 +83,31 @@ def test_a_turn_streams_its_sentences_and_ends_with_the_result(client: TestClien
     assert [event["kind"] for _, _, event in seen] == ["sentence", "done"]
 
 
+LIE = "Today a bargain, it goes for $199.00 [1]."
+
+
+def test_of_a_wrong_third_sentence_nothing_reaches_the_client_in_any_event(assistant: Any) -> None:
+    """Two sentences, then the correction from the record; the lie is in no event, whole or in part, nor in what a page
+    reads again."""
+    asked = assistant(f"The Everest Down Jacket weighs 515 g [1]. It has a warranty of lifetime [1]. {LIE}")
+    asked.model.token_delay_s = 0.01
+    client = client_of(asked.services)
+    started = start(client, "Weight, warranty and price of the Everest Down Jacket?")
+    stream = client.get(f"/turns/{started['run_id']}/events").text
+    again = client.get(f"/conversations/{started['conversation_id']}").text
+    shown = [event["text"] for _, kind, event in parsed(stream) if kind == "sentence"]
+    assert shown == [
+        "The Everest Down Jacket weighs 515 g [1].",
+        "It has a warranty of lifetime [1].",
+        "The Everest Down Jacket costs $349.00 [2].",
+    ]
+    result = list(parsed(stream))[-1][2]["result"]
+    assert (result["answer"], result["verdict"]) == (" ".join(shown), "repaired")
+    for word in ("199", "Today", "bargain", "goes for"):
+        assert word not in stream + again
+    assert len(asked.model.calls) == 2  # the lie was written, and so was a second draft of what it left open
+
+
 @pytest.mark.parametrize("after", [0, 1, 2, 99])
 def test_a_lost_connection_goes_on_after_the_last_event_it_had(after: int, client: TestClient) -> None:
     run_id = start(client, PRICE)["run_id"]
