@@ -89,7 +89,7 @@ def shop_words(shop: Shop) -> dict[str, str]:
 class Deps:
     """Everything long-lived. One instance serves all turns of a process, from many threads.
 
-    `models` and `prompts` are by arm, prompts then by role.
+    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said.
     """
 
     shop: Shop
@@ -105,6 +105,7 @@ class Deps:
     orders: Orders
     figures: Figures | None
     default_arm: str = "base"
+    trace_content: bool = False
     _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
