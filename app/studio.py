@@ -6,7 +6,7 @@ and know nothing of the shop's sign-in: whoever asks here is a visitor.
 
 import threading
 from functools import cache
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph import END, START, StateGraph
@@ -14,6 +14,7 @@ from langgraph.graph.message import add_messages
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
+from typing_extensions import TypedDict  # pydantic, which makes the schemas, can't read typing's before 3.12
 
 from app.offline import no_network
 from app.wiring import Services, open_services

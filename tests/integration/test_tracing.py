@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
+from shopbot.accounts import Session
 from shopbot.errors import InputError
-from shopbot.orders import Orders
 from tests.tracing import recorded_spans
 
 pytestmark = pytest.mark.model
@@ -172,13 +174,15 @@ def test_content_of_one_turn_does_not_open_the_next(assistant: Any, spans: list[
     assert "gen_ai.input.messages" not in told(spans)
 
 
-def test_waiting_for_a_yes_is_no_error(assistant: Any, new_home: Any, spans: list[ReadableSpan]) -> None:
-    """The interrupt of LangGraph is an exception inside the node."""
-    made = assistant(home=new_home)
-    orders = Orders(made.services.store.database)
-    order = next(order for order in orders.of("C-1001") if order.status == "processing")
-    session = made.services.accounts
-    del session
-    run_id, _ = made.services.chat.start(f"Cancel order {order.id}")
-    list(made.services.chat.events(run_id))
+def test_waiting_for_a_yes_is_no_error(assistant: Any, new_home: Path, spans: list[ReadableSpan]) -> None:
+    """LangGraph's interrupt is an exception inside the node."""
+    services = assistant(home=new_home).services
+    services.deps.clock = lambda: datetime(2026, 11, 21, 18, 0, tzinfo=UTC)  # half an hour after the order
+    customer = Session("a", "Priya", "priya@x.example", "customer", "C-1003")
+    run_id, conversation_id = services.chat.start("cancel order A-57089", session=customer)
+    list(services.chat.events(run_id))
+    named(spans, "confirm")
+    run_id, _ = services.chat.start("no", conversation_id, session=customer)
+    list(services.chat.events(run_id))
+    assert [span.name for span in spans].count("confirm") == 2
     assert [span.name for span in spans if span.status.status_code == StatusCode.ERROR] == []
