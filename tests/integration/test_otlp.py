@@ -1,4 +1,4 @@
-"""`shopbot ask` sends its trace to an OTLP receiver on a real port, as the OTEL_* variables say, and only if told to."""
+"""`shopbot ask` sends its trace to an OTLP receiver on a real port, as OTEL_* variables say, and only if told to."""
 
 import os
 import subprocess
