@@ -39,6 +39,9 @@ _QUESTION = "\nQuestion: "
 _BEHIND = 10  # numbers of the further records begin here: the turn's own keep theirs
 
 
+CountTokens = Callable[[list[BaseMessage]], int]
+
+
 @dataclass(frozen=True)
 class TurnTimes:
     """One turn; times in ms. `prompt_tokens` are of its first generation, 0 where the model was not asked."""
@@ -112,10 +115,8 @@ class GrownPrompts:
     is the time that this takes, which is the bench's and not the turn's.
     """
 
-    def __init__(self, model: ServedModel, services: Services, size: int, watch: Stopwatch) -> None:
-        chat_model = model.chat_model
-        assert isinstance(chat_model, OpenVinoChatModel)  # the bench opens the embedded default
-        self._count = chat_model.count_tokens
+    def __init__(self, model: ServedModel, count: CountTokens, services: Services, size: int, watch: Stopwatch) -> None:
+        self._count = count
         self._model, self._services, self._size, self._watch = model, services, size, watch
         self.prompt_tokens: list[int] = []
 
@@ -185,7 +186,9 @@ def measure(services: Services, questions: Sequence[str], progress: Progress) ->
     found: dict[tuple[str, int], list[TurnTimes]] = defaultdict(list)
     for number, question in enumerate(questions):
         for arm, size in kinds:
-            grown = GrownPrompts(_patient(services.deps.models[arm]), services, size, watch)
+            model = services.deps.models[arm]
+            count = cast(OpenVinoChatModel, model.chat_model).count_tokens  # the bench opens the embedded default
+            grown = GrownPrompts(_patient(model), count, services, size, watch)
             deps = replace(services.deps, models={**services.deps.models, arm: cast(ServedModel, grown)})
             request = TurnRequest(messages=(Message(role="user", content=question),), arm=arm)
             turn = run(deps, request, f"bench-{number}-{arm}-{size}")
@@ -276,7 +279,7 @@ def parts_of(spans: Iterable[ReadableSpan], whole_ms: float, aside_ms: float = 0
     for ended in spans:
         took, attributes = _ms_of(ended), ended.attributes or {}
         if ended.name.startswith("chat "):
-            prompt = min(took, float(cast(float, attributes.get("gen_ai.response.time_to_first_chunk", 0.0))) * 1000)
+            prompt = min(took, float(cast(float, attributes.get("gen_ai.response.time_to_first_chunk", took))) * 1000)
             parts["prompt"] += prompt
             parts["decoding"] += took - prompt
             writing += took

@@ -64,9 +64,8 @@ def make_graph() -> CompiledStateGraph[Conversation, None, Asked, Conversation]:
 def request_of(state: Conversation) -> TurnRequest:
     """Read a thread as a request for its next turn. Raises InputError for one that is none."""
     messages = tuple(_message_of(message) for message in state.get("messages", []))
-    chosen = {name: state[name] for name in ("arm", "audience") if name in state}  # type: ignore[literal-required]
     try:
-        return TurnRequest(messages=messages, **chosen)
+        return TurnRequest(messages=messages, arm=state.get("arm"), audience=state.get("audience", "customer"))
     except ValidationError as error:
         (first, *_) = error.errors()
         raise InputError(".".join(map(str, first["loc"])), first["msg"]) from error

@@ -10,12 +10,12 @@ from opentelemetry.util.types import AttributeValue
 
 from graph.deps import Deps, Turn
 from graph.state import State
-from graph.turn import TurnRequest, TurnResult
+from graph.turn import TurnResult
 from shopbot.tracing import span, takes_content
 
 P = ParamSpec("P")
 Graph = CompiledStateGraph[State, Turn, State, State]
-RunTurn = Callable[Concatenate[Graph, Deps, TurnRequest, P], TurnResult]
+RunTurn = Callable[Concatenate[Graph, Deps, P], TurnResult]
 WORKFLOW = "shopbot"
 
 
@@ -34,12 +34,12 @@ def traced_turn(run: RunTurn[P]) -> RunTurn[P]:
     """Run a turn inside a span that tells its outcome, and says whether the spans below may hold content."""
 
     @wraps(run)
-    def traced(graph: Graph, deps: Deps, request: TurnRequest, *args: P.args, **kwargs: P.kwargs) -> TurnResult:
+    def traced(graph: Graph, deps: Deps, /, *args: P.args, **kwargs: P.kwargs) -> TurnResult:
         token = takes_content.set(deps.trace_content)
         named = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": WORKFLOW}
         try:
             with span(f"invoke_workflow {WORKFLOW}", {**named}) as current:
-                result = run(graph, deps, request, *args, **kwargs)
+                result = run(graph, deps, *args, **kwargs)
                 current.set_attributes(outcome(result))
                 return result
         finally:
