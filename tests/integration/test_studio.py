@@ -19,6 +19,7 @@ from tests.fakes import FakeOpenAIServer
 pytestmark = pytest.mark.model
 
 PRICE = "How much is the Everest Down Jacket?"
+PATIENT_S = 60  # how fast a busy machine is, is not what is tested
 ANSWER = "The Everest Down Jacket costs $349.00 [1]."
 
 
@@ -45,6 +46,7 @@ def opened(new_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
             "ENGINE": "openai",
             "MODEL": "fake",
             "OPENAI_BASE_URL": server.base_url,
+            "MODEL_FIRST_SENTENCE_TIMEOUT_S": PATIENT_S,
         }.items():
             monkeypatch.setenv(f"SHOPBOT_{setting}", str(value))
         module, factory = loaded_as_the_tools_do("shopbot")
