@@ -19,7 +19,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from app.latency import Stopwatch, draw, measure, report
+from app.latency import SIZES, Stopwatch, draw, measure, report
 from app.wiring import Progress, Services, open_services
 from graph.build import run_turn
 from graph.deps import Deps
@@ -77,7 +77,7 @@ def run_bench(
 
 
 def _turns(services: Services, turns: int, progress: Progress, picture: Path | None) -> Iterator[str]:
-    cells = measure(services, _questions(services, turns), progress)
+    cells = measure(services, _questions(services, turns * len(SIZES) * len(services.deps.models)), progress)
     if picture:
         draw(cells, picture)
     return report(cells)

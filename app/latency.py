@@ -175,7 +175,10 @@ def _as_card(source: Source) -> str:
 
 
 def measure(services: Services, questions: Sequence[str], progress: Progress) -> list[Cell]:
-    """Run the questions at each size and arm, sizes and arms by turns, and turns that propose a change to an order."""
+    """Run turns at each size and arm, sizes and arms by turns, and turns that propose a change to an order.
+
+    The questions are shared out: an arm that asked what another has asked before would find their vectors remembered.
+    """
     collector = collect_spans()
     saver = open_checkpointer(services.store.settings)
     _time_calls(saver)
@@ -184,18 +187,19 @@ def measure(services: Services, questions: Sequence[str], progress: Progress) ->
     run = partial(_timed_turn, graph, collector, watch)
     kinds = [(arm, size) for size in SIZES for arm in services.deps.models]
     found: dict[tuple[str, int], list[TurnTimes]] = defaultdict(list)
-    for number, question in enumerate(questions):
-        for arm, size in kinds:
+    turns = len(questions) // len(kinds)
+    for number in range(turns):
+        for place, (arm, size) in enumerate(kinds):
             model = services.deps.models[arm]
             count = cast(OpenVinoChatModel, model.chat_model).count_tokens  # the bench opens the embedded default
             grown = GrownPrompts(_patient(model), count, services, size, watch)
             deps = replace(services.deps, models={**services.deps.models, arm: cast(ServedModel, grown)})
-            request = TurnRequest(messages=(Message(role="user", content=question),), arm=arm)
+            request = TurnRequest(messages=(Message(role="user", content=questions[place * turns + number]),), arm=arm)
             turn = run(deps, request, f"bench-{number}-{arm}-{size}")
             if grown.prompt_tokens:
                 found[arm, size].append(replace(turn, prompt_tokens=grown.prompt_tokens[0]))
-        progress("prompt sizes", number + 1, len(questions))
-    proposals = list(_proposals(services, graph, run, len(questions)))
+        progress("prompt sizes", number + 1, turns)
+    proposals = list(_proposals(services, graph, run, turns))
     cells = [Cell(arm, size, found[arm, size]) for arm in services.deps.models for size in SIZES]
     return [*cells, Cell("a proposed change", None, proposals)]
 
