@@ -1,4 +1,4 @@
-"""`shopbot bench`: engines side by side, retrieval, and what is neither model nor embedding.
+"""`shopbot bench`: engines side by side, retrieval, what is neither model nor embedding, and whole turns.
 
 Every ratio is taken within one run, engines alternating, because machines are noisy; absolute figures are given
 beside them for orientation only.
@@ -6,12 +6,12 @@ beside them for orientation only.
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import psutil
@@ -19,6 +19,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+from app.latency import SIZES, Stopwatch, draw, measure, report
 from app.wiring import Progress, Services, open_services
 from graph.build import run_turn
 from graph.deps import Deps
@@ -33,6 +34,8 @@ from shopbot.settings import Engine, Settings
 ANSWER_TOKENS = 28  # the length of a typical answer, forced on both engines
 SEARCHES = 200
 FAILING_TURNS = 6
+Part = Literal["engines", "retrieval", "overhead", "failing", "turns"]
+PARTS: tuple[Part, ...] = get_args(Part)
 ENGINES: tuple[Engine, Engine] = ("openvino", "transformers")
 
 
@@ -48,18 +51,36 @@ class Generation:
         return (ANSWER_TOKENS - 1) / max(self.whole_ms - self.first_token_ms, 1e-6) * 1000
 
 
-def run_bench(settings: Settings, rounds: int, turns: int, progress: Progress) -> str:
-    """Measure and return the report as Markdown. Needs the packaged models and about two minutes."""
+def run_bench(
+    settings: Settings,
+    rounds: int,
+    turns: int,
+    progress: Progress,
+    parts: Sequence[Part] = PARTS,
+    picture: Path | None = None,
+) -> str:
+    """Measure the parts asked for and return the report as Markdown; `picture` is where that of the turns goes.
+
+    Needs the packaged models; all parts take about six minutes on two idle cores.
+    """
     services = open_services(
         settings.model_copy(update={"engine": "openvino", "model": "smollm2-135m-instruct"}), progress
     )
-    report = [
-        *_engines(services, settings, rounds, progress),
-        *_retrieval(services, progress),
-        *_overhead(services, turns, progress),
-        *_failing(services, progress),
-    ]
-    return "\n".join(report)
+    measured: dict[Part, Callable[[], Iterator[str]]] = {
+        "engines": lambda: _engines(services, settings, rounds, progress),
+        "retrieval": lambda: _retrieval(services, progress),
+        "overhead": lambda: _overhead(services, turns, progress),
+        "failing": lambda: _failing(services, progress),
+        "turns": lambda: _turns(services, turns, progress, picture),
+    }
+    return "\n\n".join("\n".join(measured[part]()) for part in parts)
+
+
+def _turns(services: Services, turns: int, progress: Progress, picture: Path | None) -> Iterator[str]:
+    cells = measure(services, _questions(services, turns * len(SIZES) * len(services.deps.models)), progress)
+    if picture:
+        draw(cells, picture)
+    return report(cells)
 
 
 def _engines(services: Services, settings: Settings, rounds: int, progress: Progress) -> Iterator[str]:
@@ -160,21 +181,6 @@ def _retrieval(services: Services, progress: Progress) -> Iterator[str]:
     yield f"p50 {p50:.1f} ms, p99 {p99:.1f} ms\n"
 
 
-class Stopwatch:
-    """Adds up the time spent inside a model or an embedder, so that the rest can be told apart."""
-
-    def __init__(self) -> None:
-        self.spent_s = 0.0
-
-    @contextmanager
-    def running(self) -> Generator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.spent_s += time.perf_counter() - started
-
-
 class TimedEmbedder:
     """An embedder whose time is counted."""
 
@@ -263,7 +269,7 @@ def _failing(services: Services, progress: Progress) -> Iterator[str]:
     )
 
 
-def _questions(services: Services, turns: int) -> Iterable[str]:
+def _questions(services: Services, turns: int) -> list[str]:
     """Product and policy questions in turn, none twice, so that no cached vector helps."""
     version = services.store.catalog.active()
     products = [f"How much is the {product.title}?" for product in version.products.values()]

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import socket
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from app.cli_accounts import commands as account_commands
 from app.cli_eval import commands as eval_commands
 from app.cli_finetune import commands as finetune_commands
 from app.cli_routes import commands as routes_commands
+from app.offline import no_network
 from app.progress import progress_bars
 from shopbot.errors import ConfigError, InputError, ShopbotError
 from shopbot.settings import load_settings
@@ -37,7 +37,7 @@ errors = Console(stderr=True)
 
 def main() -> None:
     """Entry point of the `shopbot` command."""
-    _no_network()
+    no_network()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("app.verdicts").setLevel(logging.INFO)  # one line a turn
     try:
@@ -46,19 +46,6 @@ def main() -> None:
         errors.print(f"[red]{type(error).__name__}[/red]: ", end="")
         errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-
-
-def _no_network() -> None:
-    """Nothing may reach for a network at run time, whatever the libraries would like to report or download."""
-    for name, value in {
-        "HF_HUB_OFFLINE": "1",
-        "ANONYMIZED_TELEMETRY": "False",
-        "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
-        "TOKENIZERS_PARALLELISM": "false",
-        "LANGGRAPH_STRICT_MSGPACK": "true",
-        "OPENVINO_TELEMETRY_DISABLED": "1",
-    }.items():
-        os.environ.setdefault(name, value)
 
 
 @app.command()
@@ -258,13 +245,20 @@ def verdicts(days: Annotated[int, typer.Option(min=1, help="Turns that ended in 
 @app.command()
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Measured generations per engine.")] = 10,
-    turns: Annotated[int, typer.Option(min=1, help="Measured turns for the overhead of the graph.")] = 60,
+    turns: Annotated[int, typer.Option(min=1, help="Measured turns, of the overhead and of each prompt size.")] = 60,
+    parts: Annotated[
+        str, typer.Option(help="What to measure, separated by commas: engines, retrieval, overhead, failing, turns.")
+    ] = "engines,retrieval,overhead,failing,turns",
+    picture: Annotated[Path | None, typer.Option(help="Draw what the time of a turn goes to, as PNG.")] = None,
 ) -> None:
-    """Measure the engines side by side, retrieval, and what is neither; prints ratios of one run."""
-    from app.bench import run_bench
+    """Measure engines side by side, retrieval, and whole turns by the size of their prompts, in one run."""
+    from app.bench import PARTS, run_bench
 
+    chosen = [part for part in PARTS if part in (named := parts.split(","))]
+    if len(chosen) != len(named):
+        raise InputError("parts", f"{parts!r} is not a choice of {','.join(PARTS)}, each once")
     with progress_bars() as bars:
-        table = run_bench(load_settings(), rounds, turns, bars)
+        table = run_bench(load_settings(), rounds, turns, bars, chosen, picture)
     typer.echo(table)
 
 

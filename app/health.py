@@ -1,5 +1,6 @@
 """One account of whether the assistant is well, for /api/health, the page's note and `shopbot doctor`."""
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,7 +37,12 @@ def health_of(services: Services) -> dict[str, Any]:
             "waiting": model.slots.waiting,
         },
         "arms": {
-            arm: {"name": each.name, "fingerprint": each.fingerprint, "degraded": each.health.reason}
+            arm: {
+                "name": each.name,
+                "fingerprint": each.fingerprint,
+                "degraded": each.health.reason,
+                "circuit": asdict(each.health.circuit),
+            }
             for arm, each in services.deps.models.items()
         },
     }

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from app.chat import ChatService
 from app.checkpoints import open_checkpointer
+from app.tracing import start_tracing
 from graph.build import build_graph
 from graph.deps import Deps, Turn, check_material
 from graph.routing import Route
@@ -156,6 +157,7 @@ def ingest_feed(store: Store, feed: Path | None, progress: Progress, as_of: date
 
 def open_services(settings: Settings, progress: Progress) -> Services:
     """Open everything; a home without a catalog initialises itself with the shop's own."""
+    start_tracing(settings)
     store = open_store(settings)
     initialise(store, progress)
     adapter = adapter_of(store)
@@ -243,6 +245,7 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
         tickets=Tickets(store.database, utc_now),
         figures=figures,
         destinations=destinations,
+        trace_content=settings.trace_content,
     )
     accounts = accounts_of(settings, store.database)
     demo = demo_accounts(settings, accounts, deps.orders.customers())

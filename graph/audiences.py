@@ -80,7 +80,7 @@ def _write(source: Source, brief: Brief, state: State, turn: Turn, pen: Pen) -> 
     account, told = state["account"], material_of(source)
     facts = as_facts((source.number, statement.text) for statement in told)
     pieces = stream(turn.prompt("description"), facts, state, turn, brief.instruction(source.title))
-    with closing(sentences_of(pieces)) as sentences:
+    with closing(pieces), closing(sentences_of(pieces)) as sentences:
         for sentence in sentences:
             outcome = check(sentence, {source.number: source}, turn.lexicon)
             if outcome.finding:

@@ -20,6 +20,7 @@ from graph.nodes import guard, look_up_policies, look_up_products, respond, rout
 from graph.promotions import look_up_promotions
 from graph.routing import Route
 from graph.state import State, start_state
+from graph.tracing import traced_node, traced_turn
 from graph.turn import Message, TurnRequest, TurnResult
 from graph.write import verify, write
 from shopbot.descriptions import asks_to_write
@@ -50,7 +51,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
         respond,
         confirm,
     ):
-        graph.add_node(node.__name__, node)
+        graph.add_node(node.__name__, traced_node(node))
     graph.add_edge(START, "guard")
     graph.add_conditional_edges("guard", is_refused, {True: "respond", False: "route"})
     graph.add_conditional_edges(
@@ -107,6 +108,7 @@ def next_after_look_up(state: State, runtime: Runtime[Turn]) -> str:
     return "write" if state["points"] and not state["as_list"] else "verify"
 
 
+@traced_turn
 def run_turn(
     graph: CompiledStateGraph[State, Turn, State, State],
     deps: Deps,

@@ -110,7 +110,7 @@ def shop_words(shop: Shop) -> dict[str, str]:
 class Deps:
     """Everything long-lived. One instance serves all turns of a process, from many threads.
 
-    `models` and `prompts` are by arm, prompts then by role.
+    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said.
     """
 
     shop: Shop
@@ -128,6 +128,7 @@ class Deps:
     figures: Figures | None
     destinations: tuple[Destination, ...] = ()
     default_arm: str = "base"
+    trace_content: bool = False
     _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -1,7 +1,7 @@
 """One draft of the model over what retrieval found, in the three ways in which a prompt can be laid out."""
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -102,7 +102,7 @@ def texts_of(hits: Sequence[Hit], turn: Turn) -> list[Source]:
 
 
 def _recite(
-    pieces: Iterator[str], named: re.Pattern[str], sources: dict[str, Source], state: State, turn: Turn, pen: Pen
+    pieces: Generator[str], named: re.Pattern[str], sources: dict[str, Source], state: State, turn: Turn, pen: Pen
 ) -> list[Point] | None:
     """Show the sentences that stand in the section that the reply names, as far as they answer the question.
 
@@ -112,7 +112,8 @@ def _recite(
     source: Source | None = None
     points: list[Point] = []
     is_true = False
-    with closing(sentences_of(pieces)) as sentences:
+    # Both: a draft that is given up has to free the engine at once, for the next one.
+    with closing(pieces), closing(sentences_of(pieces)) as sentences:
         for sentence in sentences:
             if _STEP_NUMBER.fullmatch(sentence):
                 continue
@@ -174,7 +175,7 @@ def _is_courtesy(sentence: str, turn: Turn) -> bool:
     return " ".join(sentence.split()) in turn.courtesies
 
 
-def stream(prompt: RolePrompt, context: str, state: State, turn: Turn, question: str | None = None) -> Iterator[str]:
+def stream(prompt: RolePrompt, context: str, state: State, turn: Turn, question: str | None = None) -> Generator[str]:
     """The model's reply, piece by piece, to the customer's question or to `question` in its place."""
     account, config, timings = state["account"], turn.deps.shop.config, Timings()
     account.prompt_hash = prompt.hash

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from shopbot.errors import ConfigError
 from shopbot.model_files import EMBEDDER, locate, sha256_of
+from shopbot.tracing import embedding_span
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -64,11 +65,12 @@ class FolderEmbedder:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         step = BATCH * BATCHES_A_TURN
-        for start in range(0, len(order), step):
-            chosen = order[start : start + step]
-            vectors[chosen] = self._encode([texts[index] for index in chosen])
-            if progress:
-                progress(min(start + step, len(order)), len(order))
+        with embedding_span(self.name, self.dimension, len(texts)):
+            for start in range(0, len(order), step):
+                chosen = order[start : start + step]
+                vectors[chosen] = self._encode([texts[index] for index in chosen])
+                if progress:
+                    progress(min(start + step, len(order)), len(order))
         return vectors
 
     def _encode(self, texts: list[str]) -> Vectors:

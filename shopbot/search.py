@@ -7,6 +7,7 @@ from typing import NamedTuple
 from shopbot.catalog import CatalogVersion
 from shopbot.embedding import Embedder, Vectors
 from shopbot.intents import Scores
+from shopbot.tracing import traced_search
 from shopbot.types import Hit
 
 RRF_K = 60
@@ -23,6 +24,7 @@ class FusionWeights(NamedTuple):
     keyword: float
 
 
+@traced_search("products")
 def search_products(
     version: CatalogVersion,
     embedder: Embedder,
@@ -55,6 +57,7 @@ def search_products(
     return fuse(dense, keyword, weights)[:k]
 
 
+@traced_search("policies")
 def search_policies(version: CatalogVersion, query: str, vector: Vectors, meant: Scores, k: int) -> list[Hit]:
     """Return at most k policy sections, best first, ties by id; what `score` is made of: `PolicyVectors.rank`.
 

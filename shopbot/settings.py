@@ -89,6 +89,12 @@ class Settings(BaseSettings):
     facts_token: SecretStr | None = Field(
         None, description="Bearer token for POST /api/facts; without it that route is closed."
     )
+    traces: bool = Field(
+        False, description="Send OpenTelemetry traces; OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* say where to."
+    )
+    trace_content: bool = Field(
+        False, description="Let traces hold what customers and models wrote; without it they have no text."
+    )
     question_max_chars: int = Field(
         2000, ge=100, le=100_000, description="Longer questions are refused with a friendly note."
     )

@@ -60,9 +60,8 @@ def warm_up(served: ServedModel) -> None:
     from langchain_core.messages import HumanMessage
 
     question = HumanMessage("Which tent do you recommend for two people? " * 30)
-    is_embedded = served.engine in ("openvino", "transformers")
     # First-time allocations on a busy machine may take long, and nobody is waiting; a server is to answer as always.
-    patient = replace(served, first_sentence_timeout_s=60, stall_timeout_s=60) if is_embedded else served
+    patient = replace(served, first_sentence_timeout_s=60, stall_timeout_s=60) if served.is_embedded else served
     patient.health = served.health
     try:
         for _ in patient.stream_text([question], decoding=Decoding(max_tokens=4), cancelled=threading.Event()):

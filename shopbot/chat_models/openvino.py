@@ -66,6 +66,14 @@ class OpenVinoChatModel(BaseChatModel):
         dicts = to_role_dicts(messages, control_tokens)
         return str(self._tokenizer.apply_chat_template(dicts, add_generation_prompt=True))
 
+    def count_tokens(self, messages: list[BaseMessage]) -> int:
+        """Return how many tokens the model reads for these messages, template included."""
+        return int(self._encode(messages).input_ids.get_size())
+
+    def _encode(self, messages: list[BaseMessage]) -> Any:
+        # The template has written the special tokens already.
+        return self._tokenizer.encode(self.render(messages), add_special_tokens=False)
+
     def _stream(
         self,
         messages: list[BaseMessage],
@@ -96,8 +104,7 @@ class OpenVinoChatModel(BaseChatModel):
         def show(piece: str) -> Any:
             return StreamingStatus.RUNNING if emit(piece) else StreamingStatus.CANCEL
 
-        # The template has written the special tokens already.
-        prompt = self._tokenizer.encode(self.render(messages), add_special_tokens=False)
+        prompt = self._encode(messages)
         if not emit(""):
             return Usage(0, 0)
         metrics = self.pipeline.generate(prompt, config, show).perf_metrics

@@ -17,6 +17,7 @@ from shopbot.chat_models.garbled import looks_garbled
 from shopbot.chat_models.health import ModelHealth
 from shopbot.chat_models.slots import POLL_S, EngineSlots
 from shopbot.errors import ModelBusy, ModelError, ModelGarbled, ModelTimeout, ShopbotError
+from shopbot.tracing import generation_span
 
 if TYPE_CHECKING:  # langchain_core's models take 0.4 s to import
     from langchain_core.language_models import BaseChatModel
@@ -64,7 +65,12 @@ class ServedModel:
     health: ModelHealth = field(init=False)
 
     def __post_init__(self) -> None:
-        self.health = ModelHealth(self.retry_after_s, self.clock)
+        self.health = ModelHealth(self.retry_after_s, self.clock, f"{self.name} ({self.engine}, {self.arm})")
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the model runs in this process."""
+        return self.engine in EMBEDDED_ENGINES
 
     def stream_text(
         self,
@@ -87,12 +93,20 @@ class ServedModel:
         ModelGarbled (empty, or not language) and ModelError for all else, at once while the model is
         left alone after a failure.
         """
+        timings = timings or Timings()
+        with generation_span(self, messages, decoding, timings) as told:
+            for piece in self._stream_if_well(messages, decoding, _Call(cancelled, has_shown), timings):
+                told(piece)
+                yield piece
+
+    def _stream_if_well(
+        self, messages: "Sequence[BaseMessage]", decoding: Decoding, call: "_Call", timings: Timings
+    ) -> Generator[str]:
         is_trial = self.health.admit()
         report: Callable[[], None] = self.health.abandoned
         try:
-            call = _Call(cancelled, has_shown)
-            yield from self._stream_in_slot(messages, decoding, call, timings or Timings(), is_trial)
-            if not cancelled.is_set():
+            yield from self._stream_in_slot(messages, decoding, call, timings, is_trial)
+            if not call.cancelled.is_set():
                 report = self.health.succeeded
         except ModelBusy:
             raise
@@ -105,7 +119,7 @@ class ServedModel:
 
     def _log_failure(self, error: ModelError) -> None:
         """Log a failure, with the traceback if it is ours: a provider's message may quote the API key."""
-        cause = error.__cause__ if self.engine in EMBEDDED_ENGINES else None
+        cause = error.__cause__ if self.is_embedded else None
         _log.warning("%s (%s): %s", self.name, self.engine, error, exc_info=cause)
 
     def _stream_in_slot(

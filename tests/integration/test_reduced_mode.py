@@ -47,6 +47,11 @@ def asked(server: FakeOpenAIServer, assistant: Any) -> Any:
     return made
 
 
+def circuit(asked: Any) -> str:
+    reply = TestClient(create_api(lambda: asked.services)).get("/health")
+    return str(reply.json()["arms"]["base"]["circuit"]["state"])
+
+
 def health(asked: Any) -> tuple[str, list[str]]:
     reply = TestClient(create_api(lambda: asked.services)).get("/health")
     assert reply.status_code == 200
@@ -106,6 +111,7 @@ def test_a_server_that_failed_is_left_alone_for_a_while(server: FakeOpenAIServer
     result = asked.ask(PRICE)
     assert result.answer == f"{ANSWER}\n{NOTE}"
     assert len(server.requests) == before
+    assert circuit(asked) == "open"
 
 
 def test_what_was_shown_before_the_break_stays_and_the_records_add_the_rest(
@@ -140,9 +146,11 @@ def test_it_recovers_by_itself_when_the_server_is_back(mode: Any, server: FakeOp
     if mode == "killed":
         server.start()
     time.sleep(AGAIN_S)
+    assert circuit(asked) == "half_open"
     result = asked.ask(PRICE)
     assert (result.answer, result.model_share, result.reduced) == (ANSWER, 1.0, None)
     assert health(asked) == ("ok", [])
+    assert circuit(asked) == "closed"
 
 
 def test_an_assistant_starts_without_its_server(assistant: Any, server: FakeOpenAIServer) -> None:
