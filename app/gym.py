@@ -95,9 +95,7 @@ class PreparedShop:
         if customer is None:
             return None
         who = Records(self.store.shop).customers[customer]
-        return Session(
-            account_id=customer, name=who["name"], email=who["email"], role="customer", customer_id=customer
-        )
+        return Session(account_id=customer, name=who["name"], email=who["email"], role="customer", customer_id=customer)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Trials as figures: pass^k, wrong facts with their bound, who wrote what is shown; tables in Markdown and a picture."""
+"""Trials as figures: pass^k, wrong facts with their bound, who wrote what is shown; as tables and as a picture."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence

@@ -399,7 +399,9 @@ def test_a_false_sentence_is_wrong(text: str, cited: list[str]) -> None:
 
 
 def test_the_oracle_goes_by_the_facts_of_the_moment() -> None:
-    cheaper = LiveFacts().with_lines([{"id": PARKA, "price": 250.0}, {"id": PARKA, "sku": f"{PARKA}-M-SAF", "stock": 0}])
+    cheaper = LiveFacts().with_lines(
+        [{"id": PARKA, "price": 250.0}, {"id": PARKA, "sku": f"{PARKA}-M-SAF", "stock": 0}]
+    )
     assert wrong("It costs $299.00 [1].", PARKA) == 0
     assert wrong("It costs $299.00 [1].", PARKA, live=cheaper) == 1
     assert wrong("It costs $250.00 [1].", PARKA, live=cheaper) == 0
