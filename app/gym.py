@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -17,11 +17,13 @@ from evals.gym.records import Records
 from evals.gym.sampling import SampledModel, Sampling
 from evals.gym.scenarios import Scenario
 from evals.gym.trial import Exchange
+from graph.lexicon import Lexicon
 from graph.turn import TurnResult
 from shopbot.accounts import Session
 from shopbot.chat_models import ServedModel
 from shopbot.database import open_database
 from shopbot.facts import Facts, parse_facts
+from shopbot.intents import Intents
 from shopbot.prompts import Values
 from shopbot.settings import Settings
 
@@ -58,6 +60,7 @@ class PreparedShop:
     store: Store
     models: Mapping[str, ServedModel]
     values: Values = "referred"
+    readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
 
     @classmethod
     def in_home(cls, settings: Settings, progress: Progress) -> "PreparedShop":
@@ -79,7 +82,7 @@ class PreparedShop:
             database = open_database(settings)
             store = replace(self.store, settings=settings, database=database, facts=Facts(database, clock))
             services = wire(store, self._models(sampling), self.values)
-            services.deps.clock = clock
+            services.deps.clock, services.deps.readers = clock, self.readers
             try:
                 yield ShopStage(services, database, clock, arm, self._session(scenario.customer))
             finally:
