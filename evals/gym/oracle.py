@@ -21,7 +21,9 @@ _MARKER = re.compile(r"\[(\d{1,3})\]")
 _ORDER = re.compile(r"\bA-\d{5}\b")
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(rf"\b({_MONTHS}) (\d{{1,2}})\b(?:, (\d{{4}}))?")
-_NUMBER = re.compile(r"(?P<money>\$)?(?P<number>\d[\d,]*(?:\.\d+)?)(?P<gap>[ -]?)(?P<unit>%|°C|[A-Za-z/²]+)?")
+_NUMBER = re.compile(
+    r"(?P<money>\$)?(?P<number>(?:(?<![\w)])-(?=\d))?\d[\d,]*(?:\.\d+)?)(?P<gap>[ -]?)(?P<unit>%|°C|[A-Za-z/²]+)?"
+)
 _UNITS = {
     "g": "g", "kg": "kg", "l": "l", "litre": "l", "litres": "l", "liter": "l", "liters": "l", "ml": "ml", "mm": "mm",
     "cm": "cm", "m": "m", "c": "°c", "°c": "°c", "h": "hour", "hour": "hour", "hours": "hour", "min": "minute",
@@ -34,6 +36,8 @@ _OUT = re.compile(r"\b(?:sold out|out of stock|not in stock|unavailable|not avai
 _IN = re.compile(r"(?<!not )\b(?:in stock|available)\b", re.IGNORECASE)
 _WATERPROOF = re.compile(r"\b(?:is|are) (?P<no>not )?waterproof\b", re.IGNORECASE)
 _COLORS = re.compile(r"\b(?:comes?|available|sold|offered) in\b|\bcolou?rs?\b", re.IGNORECASE)
+# Sections by which changes to orders are decided: what is said of an order may have their figures.
+_DECIDING = ("shipping.cutoff", "returns.window", "returns.steps", "exchanges.size", "exchanges.steps")
 # What may be said of an order's state, and in which states it is true.
 _STATES = {
     "on its way": {"shipped"}, "out for delivery": {"out_for_delivery"}, "counts as lost": {"lost"},
@@ -136,7 +140,9 @@ class Oracle:
             product = self.records.products[key]
             sizes = " ".join(f"{v.get('size') or ''} {v.get('color') or ''}," for v in product.get("variants", ()))
             return f"{product['description']} {json.dumps(product['attributes'], ensure_ascii=False)} {sizes}"
-        return self._order_text(shown.orders[key]) if key in shown.orders else ""
+        if key in shown.orders:  # also what the customer wants done with it: an address
+            return " ".join([self._order_text(shown.orders[key]), self._reasons, *shown.said])
+        return ""
 
     def _order_text(self, order: Mapping[str, Any]) -> str:
         notes = " ".join(event["note"] for event in order["events"])
@@ -145,8 +151,13 @@ class Oracle:
         return f"{notes} {address} {skus} {order.get('tracking') or ''} {json.dumps(order.get('return'))}"
 
     def _uncited(self, shown: Shown) -> str:
-        """What a sentence without a citation may repeat: the customer's own words, and the shop's phrases."""
-        return " ".join([*shown.said, *self.records.shop.phrases.values(), *self.records.shop.courtesies])
+        """What a sentence without a citation may repeat: the customer's own words, the shop's phrases, its reasons."""
+        shop = self.records.shop
+        return " ".join([*shown.said, *shop.phrases.values(), *shop.courtesies, self._reasons])
+
+    @cached_property
+    def _reasons(self) -> str:
+        return " ".join(self.records.sections[key] for key in _DECIDING)
 
     def _pairs(self, key: str, shown: Shown) -> set[Pair]:
         """The figures of a record that do not stand in its text."""
@@ -163,7 +174,6 @@ class Oracle:
         for item in order["items"]:
             yield float(item["unit_price"]), "$"
             yield from ((refund(order, item, fee), "$") for fee in (0.0, self.label_fee))
-        yield from ((float(days), "day") for days in (self._figure("returns.steps", r"within (\d+) days"), 14.0))
 
     @cached_property
     def label_fee(self) -> float:
