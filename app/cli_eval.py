@@ -119,7 +119,7 @@ def gym(
 ) -> None:
     """Scripted customers in whole conversations: pass^1 to pass^4, wrong facts, who wrote what was shown."""
     from app.gym import PreparedShop, own_settings
-    from evals.gym.play import play
+    from evals.gym.play import play_all
     from evals.gym.records import Records
     from evals.gym.report import draw, tables
     from evals.gym.sampling import Sampling
@@ -132,11 +132,12 @@ def gym(
         check_installed("evaluation")
         shop = PreparedShop.in_home(own_settings(_patient(), Path(home)), bars)
         known = [arm for arm in arms.split(",") if arm in shop.models]
-        draws = [None, *(Sampling(temperature, seed) for seed in range(1, seeds + 1))]
-        plan = list(product(known, draws, scenarios))
-        for number, (arm, sampling, scenario) in enumerate(plan, start=1):
-            trials.append(play(scenario, shop, Records(shop.store.shop), arm, sampling))
-            lines.write(trials[-1].model_dump_json() + "\n")
+        draws = [Sampling(temperature, seed) for seed in range(1, seeds + 1)]
+        plan = list(product(known, scenarios))
+        for number, (arm, scenario) in enumerate(plan, start=1):
+            for trial in play_all(scenario, shop, Records(shop.store.shop), arm, draws):
+                trials.append(trial)
+                lines.write(trial.model_dump_json() + "\n")
             bars("conversations", number, len(plan))
     text = tables(scenarios, trials)
     (out / "gym.md").write_text(text, encoding="utf-8")

@@ -42,6 +42,22 @@ class Theatre(Protocol):
         ...
 
 
+def play_all(
+    scenario: Scenario, theatre: Theatre, records: Records, arm: str, draws: Sequence[Sampling]
+) -> Iterator[Trial]:
+    """Yield the trial with the product's own decoding, then one a draw.
+
+    A conversation in which no model was asked has no words to draw: it is the same for every seed, and is run once.
+    """
+    own = play(scenario, theatre, records, arm, None)
+    yield own
+    for sampling in draws:
+        if any(exchange.asked_model for exchange in own.exchanges):
+            yield play(scenario, theatre, records, arm, sampling)
+        else:
+            yield own.model_copy(update={"seed": sampling.seed})
+
+
 def play(scenario: Scenario, theatre: Theatre, records: Records, arm: str, sampling: Sampling | None) -> Trial:
     """Run one trial and judge it."""
     oracle = Oracle(records)

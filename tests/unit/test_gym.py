@@ -14,7 +14,7 @@ from sqlalchemy import Engine, update
 
 from evals.gym.judge import failures_of, state_failures
 from evals.gym.oracle import Oracle, Shown, figures
-from evals.gym.play import is_said, play, state_of
+from evals.gym.play import is_said, play, play_all, state_of
 from evals.gym.records import LiveFacts, Records
 from evals.gym.report import chances, draw, pass_hat_k, tables
 from evals.gym.sampling import SampledModel, Sampling
@@ -261,8 +261,8 @@ def test_a_message_can_depend_on_the_answer_before(step: dict[str, str], said: b
 class ScriptedStage:
     """A shop that answers from a list, cancels an order when told, and remembers what came in."""
 
-    def __init__(self, database: Engine, answers: Sequence[str]) -> None:
-        self.database, self.answers = database, iter(answers)
+    def __init__(self, database: Engine, answers: Sequence[str], asks_model: bool) -> None:
+        self.database, self.answers, self.asks_model = database, iter(answers), asks_model
         self.happened: list[Any] = []
 
     def say(self, text: str) -> Exchange:
@@ -270,7 +270,8 @@ class ScriptedStage:
         if "CANCEL" in answer:
             with self.database.begin() as connection:
                 connection.execute(update(orders).where(orders.c.id == "A-57089").values(status="cancelled"))
-        return Exchange(said=text, answer=answer, sentences=((answer, "model"),), cited=(PARKA,))
+        return Exchange(said=text, answer=answer, sentences=((answer, "model"),), cited=(PARKA,),
+                        asked_model=self.asks_model)  # fmt: skip
 
     def pass_time(self, time: timedelta) -> None:
         self.happened += [time] if time else []
@@ -280,8 +281,8 @@ class ScriptedStage:
 
 
 class ScriptedTheatre:
-    def __init__(self, folder: Path, *answers: str) -> None:
-        self.folder, self.answers = folder, answers
+    def __init__(self, folder: Path, *answers: str, asks_model: bool = True) -> None:
+        self.folder, self.answers, self.asks_model, self.opened = folder, answers, asks_model, 0
         self.stage: ScriptedStage | None = None
 
     @contextmanager
@@ -289,7 +290,7 @@ class ScriptedTheatre:
         shop = records().shop
         database = open_database(f"sqlite:///{self.folder}/db.sqlite3")
         seed_orders(database, shop.customers, shop.orders)
-        self.stage = ScriptedStage(database, self.answers)
+        self.stage, self.opened = ScriptedStage(database, self.answers, self.asks_model), self.opened + 1
         yield self.stage
         database.dispose()
 
@@ -336,6 +337,14 @@ def test_the_state_has_orders_their_states_and_the_audit(tmp_path: Path) -> None
         found = state_of(stage.database)
     assert len(found.orders) == len(found.statuses) == len(records().orders)
     assert found.changes == ()
+
+
+@pytest.mark.parametrize(("asks", "played"), [(False, 1), (True, 3)])
+def test_what_no_model_was_asked_for_is_played_once_for_all_seeds(tmp_path: Path, asks: bool, played: int) -> None:
+    theatre = ScriptedTheatre(tmp_path, "$299.00 [1].", asks_model=asks)
+    trials = list(play_all(scenario(steps=PRICED), theatre, records(), "x", [Sampling(0.7, 1), Sampling(0.7, 2)]))
+    assert [trial.seed for trial in trials] == [None, 1, 2]
+    assert theatre.opened == played
 
 
 # ---------------------------------------------------------------- the oracle
