@@ -316,9 +316,9 @@ def _state_claims(text: str, order: Mapping[str, Any]) -> Iterator[str]:
 
 def refund(order: Mapping[str, Any], item: Mapping[str, Any], fee: float) -> float:
     """What goes back for an item: its price with its share of discount and tax, without the label (returns.label)."""
-    price = item["unit_price"] * item["quantity"]
-    share = price / order["subtotal"] if order.get("subtotal") else 1.0
-    return round(price + share * ((order.get("tax") or 0) - (order.get("discount") or 0)) - fee, 2)
+    price = float(item["unit_price"]) * int(item["quantity"])
+    share = price / float(order["subtotal"]) if order.get("subtotal") else 1.0
+    return round(price + share * (float(order.get("tax") or 0) - float(order.get("discount") or 0)) - fee, 2)
 
 
 def _said(day: date) -> tuple[str, str]:

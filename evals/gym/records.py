@@ -108,7 +108,7 @@ class LiveFacts:
 
     def prices(self, product: Mapping[str, Any], sku: str = "") -> dict[str, float | None]:
         """price, sale_price and what is paid, the lower of both, of a product or of a variant; None is unknown."""
-        variant = next((v for v in product.get("variants", ()) if v["sku"] == sku), {})
+        variant: Mapping[str, Any] = next((v for v in product.get("variants", ()) if v["sku"] == sku), {})
         known = {key: product.get(key) for key in ("price", "sale_price")}
         known |= {k: v for k, v in self.changes.get((product["id"], ""), {}).items() if k != "stock"}
         own = {**variant, **self.changes.get((product["id"], sku), {})} if sku else {}
@@ -120,14 +120,12 @@ class LiveFacts:
     def stock(self, product: Mapping[str, Any], sku: str = "") -> int | None:
         """Pieces of a variant, or of a product without any; None is unknown."""
         whole = self.changes.get((product["id"], ""), {})
-        if not sku:
-            return whole.get("stock", product.get("stock"))
         own = self.changes.get((product["id"], sku), {})
-        if "stock" in own:
-            return own["stock"]  # type: ignore[no-any-return]
-        if "stock" in whole:
+        known: Mapping[str, Any] = next((v for v in product.get("variants", ()) if v["sku"] == sku), product)
+        if sku and "stock" in whole and "stock" not in own:
             return 0 if whole["stock"] == 0 else None
-        return next(v.get("stock") for v in product["variants"] if v["sku"] == sku)
+        pieces: int | None = own.get("stock", known.get("stock"))
+        return pieces
 
 
 def at(known: Any, path: str) -> Any:
