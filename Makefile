@@ -35,10 +35,11 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-evals: setup ## Measure arms and prompts on the test cases; an hour, results in build/evals
+evals: setup ## Measure arms, prompts and whole conversations; two hours, results in build/evals
 	$(BIN)/shopbot eval arms --out build/evals/arms
 	$(BIN)/shopbot eval arms --out build/evals/robustness --cases development --slices paraphrase,bias --no-with-parts
 	$(BIN)/shopbot eval prompts --out build/evals/prompts --every 3
+	$(BIN)/shopbot eval gym --out build/evals/gym
 
 bench: setup ## Measure engines, retrieval and overhead; prints ratios of one run
 	$(BIN)/shopbot bench

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -149,6 +150,42 @@ def seeds(folders: Annotated[list[Path], typer.Argument(help="Results of `eval a
     typer.echo(over_seeds(rows))
 
 
+@commands.command()
+def gym(
+    out: Out,
+    arms: Arms = "base,tuned",
+    seeds: Annotated[int, typer.Option(min=0, help="So many trials with drawn words, beside the greedy one.")] = 4,
+    temperature: Annotated[float, typer.Option(min=0.01, max=2.0, help="Of the drawn words.")] = 0.7,
+    only: Annotated[str | None, typer.Option(help="Only these scenarios or themes, separated by commas.")] = None,
+) -> None:
+    """Scripted customers in whole conversations: pass^1 to pass^4, wrong facts, who wrote what was shown."""
+    from app.gym import PreparedShop, own_settings
+    from evals.gym.play import play_all
+    from evals.gym.records import Records
+    from evals.gym.report import draw, tables
+    from evals.gym.sampling import Sampling
+    from evals.gym.scenarios import choose, read_scenarios
+
+    scenarios = choose(read_scenarios(), only.split(",") if only else [])
+    out.mkdir(parents=True, exist_ok=True)
+    trials = []
+    with tempfile.TemporaryDirectory() as home, progress_bars() as bars, (out / "trials.jsonl").open("w") as lines:
+        check_installed("evaluation")
+        shop = PreparedShop.in_home(own_settings(_patient(), Path(home)), bars)
+        known = [arm for arm in arms.split(",") if arm in shop.models]
+        draws = [Sampling(temperature, seed) for seed in range(1, seeds + 1)]
+        plan = list(product(known, scenarios))
+        for number, (arm, scenario) in enumerate(plan, start=1):
+            for trial in play_all(scenario, shop, Records(shop.store.shop), arm, draws):
+                trials.append(trial)
+                lines.write(trial.model_dump_json() + "\n")
+            bars("conversations", number, len(plan))
+    text = tables(scenarios, trials)
+    (out / "gym.md").write_text(text, encoding="utf-8")
+    draw(trials, out / "gym.png")
+    typer.echo(text)
+
+
 def _cases(case_set: str, slices: str | None, every: int) -> "list[Case]":
     from evals.cases import SLICES, read_cases
 
@@ -159,9 +196,13 @@ def _open(bars: "Bars", **overrides: object) -> "Services":
     check_installed("evaluation")
     from app.wiring import open_services
 
+    return open_services(_patient(**overrides), bars)
+
+
+def _patient(**overrides: object) -> Settings:
+    """Quality is measured here, not speed."""
     patient: dict[str, object] = {"model_first_sentence_timeout_s": 60.0, "model_stall_timeout_s": 60.0}
-    settings: Settings = load_settings(**patient, **overrides)  # quality is measured here, not speed
-    return open_services(settings, bars)
+    return load_settings(**patient, **overrides)
 
 
 def _run(

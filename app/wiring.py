@@ -155,10 +155,10 @@ def ingest_feed(store: Store, feed: Path | None, progress: Progress, as_of: date
     return ingest(feed, store.shop, store.database, store.embedder, store.location, progress, as_of)
 
 
-def open_services(settings: Settings, progress: Progress) -> Services:
-    """Open everything; a home without a catalog initialises itself with the shop's own."""
+def open_services(settings: Settings, progress: Progress, store: Store | None = None) -> Services:
+    """Open everything; a home without a catalog initialises itself with the shop's own. `store` where it is open."""
     start_tracing(settings)
-    store = open_store(settings)
+    store = store or open_store(settings)
     initialise(store, progress)
     adapter = adapter_of(store)
     models = {}

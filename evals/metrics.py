@@ -51,13 +51,14 @@ def facts_right(case: Case, answer: str) -> bool:
 
 def says(answer: str, key: str) -> bool:
     """Whether a key string stands in the answer, not inside a longer number or word; case and white space aside."""
-    text, wanted = _plain(answer), _plain(key)
+    text, wanted = plain(answer), plain(key)
     before = r"(?<![\w.,])(?<!\s-)(?<!^-)" if wanted[:1].isdigit() else r"(?<!\w)"
     after = r"(?!\w|[.,]\d)" if wanted[-1:].isalnum() else ""
     return re.search(before + re.escape(wanted) + after, text) is not None
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text as answers and keys are compared: lower case, no citations, no thousands separators, no zero cents."""
     text = _MARKER.sub("", text).replace("’", "'").lower()
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
     text = re.sub(r"\b(\d+)\.00\b", r"\1", text)
@@ -82,8 +83,8 @@ def abstains_right(case: Case, answer: str) -> bool:
 
 def grounded_share(answer: str, material: str) -> float:
     """Share of the answer's numbers that stand in the records, 0..1; 1 where it has none."""
-    said = _NUMBER.findall(_plain(answer))
-    held = set(_NUMBER.findall(_plain(material)))
+    said = _NUMBER.findall(plain(answer))
+    held = set(_NUMBER.findall(plain(material)))
     return sum(number in held for number in said) / len(said) if said else 1.0
 
 
@@ -176,3 +177,12 @@ def exact_interval(successes: int, trials: int) -> tuple[float, float]:
         return 0.0, 1.0
     found = binomtest(successes, trials).proportion_ci(0.95, method="exact")
     return float(found.low), float(found.high)
+
+
+def upper_bound(seen: int, trials: int) -> float:
+    """Upper 95 % bound of a rate of which `seen` cases were seen in so many trials (Clopper and Pearson, 1934)."""
+    if seen == 0 or trials == 0:
+        return upper_bound_of_none(trials)
+    from scipy.stats import beta
+
+    return float(beta.ppf(0.95, seen + 1, trials - seen)) if seen < trials else 1.0

@@ -110,7 +110,8 @@ def shop_words(shop: Shop) -> dict[str, str]:
 class Deps:
     """Everything long-lived. One instance serves all turns of a process, from many threads.
 
-    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said.
+    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said. `readers` is a
+    cache by catalog version, which several may share that read the same catalog.
     """
 
     shop: Shop
@@ -129,18 +130,18 @@ class Deps:
     destinations: tuple[Destination, ...] = ()
     default_arm: str = "base"
     trace_content: bool = False
-    _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
+    readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reader(self, version: CatalogVersion) -> tuple[Lexicon, Intents]:
         """The words of a catalog version and the classifier of messages; opened once, the two latest are kept."""
         with self._lock:
-            if version.version_id not in self._readers:
-                for stale in list(self._readers)[:-1]:
-                    del self._readers[stale]
+            if version.version_id not in self.readers:
+                for stale in list(self.readers)[:-1]:
+                    del self.readers[stale]
                 lexicon = Lexicon(version.products, version.policies)
-                self._readers[version.version_id] = (lexicon, self.intents_of(version.policies.values()))
-            return self._readers[version.version_id]
+                self.readers[version.version_id] = (lexicon, self.intents_of(version.policies.values()))
+            return self.readers[version.version_id]
 
 
 @dataclass

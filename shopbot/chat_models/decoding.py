@@ -10,12 +10,16 @@ EMBEDDED_ENGINES = ("openvino", "transformers")
 
 
 class Decoding(Frozen):
-    """Decoding of one reply; temperature 0 is greedy, hence repeatable."""
+    """Decoding of one reply; temperature 0 is greedy, hence repeatable.
+
+    `seed` draws other words at a higher temperature; the embedded engines obey it, others are not told.
+    """
 
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     max_tokens: int = Field(default=96, ge=1, le=8192)
     stop: tuple[str, ...] = ()
+    seed: int = Field(default=0, ge=0, exclude=True)  # no part of a prompt, nor of its hash
 
 
 def call_options(engine: str, decoding: Decoding, *, is_openai_itself: bool = False) -> dict[str, Any]:
@@ -33,7 +37,8 @@ def call_options(engine: str, decoding: Decoding, *, is_openai_itself: bool = Fa
 
 
 def _embedded(decoding: Decoding) -> dict[str, Any]:
-    return decoding.model_dump(include={"temperature", "top_p", "max_tokens"})
+    options = decoding.model_dump(include={"temperature", "top_p", "max_tokens"})
+    return options | {"seed": decoding.seed} if decoding.seed else options
 
 
 def _sampling(decoding: Decoding) -> dict[str, Any]:

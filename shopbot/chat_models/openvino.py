@@ -25,8 +25,8 @@ class OpenVinoChatModel(BaseChatModel):
     """A chat model in this process.
 
     One generation at a time: the pipeline refuses overlapping calls (openvino.genai#2480), so a second
-    one waits. Per call: `temperature`, `top_p`, `max_tokens`, `min_new_tokens`, `ignore_eos`, `stop`.
-    Sampling (temperature above 0) uses a fixed seed, so it is repeatable, too.
+    one waits. Per call: `temperature`, `top_p`, `max_tokens`, `min_new_tokens`, `ignore_eos`, `stop`, `seed`.
+    Sampling (temperature above 0) starts from the seed, so it is repeatable, too.
     """
 
     pipeline: Any = Field(exclude=True, repr=False)
@@ -117,6 +117,7 @@ class OpenVinoChatModel(BaseChatModel):
         max_tokens: int = 96,
         min_new_tokens: int = 0,
         ignore_eos: bool = False,
+        seed: int = 0,
     ) -> Any:
         config = self.pipeline.get_generation_config()  # a copy, with the model's own end tokens
         config.apply_chat_template = False
@@ -124,7 +125,7 @@ class OpenVinoChatModel(BaseChatModel):
         config.stop_token_ids = config.stop_token_ids | self._end_of_turn_ids()
         config.ignore_eos = ignore_eos
         if temperature > 0:
-            config.do_sample, config.temperature, config.top_p = True, temperature, top_p
+            config.do_sample, config.temperature, config.top_p, config.rng_seed = True, temperature, top_p, seed
         return config
 
     def _end_of_turn_ids(self) -> set[int]:

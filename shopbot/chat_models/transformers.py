@@ -22,7 +22,7 @@ REPLACEMENT = "\ufffd"
 class TransformersChatModel(BaseChatModel):
     """A chat model in this process, safe to call from several threads.
 
-    Per call: `temperature`, `top_p`, `max_tokens`, `min_new_tokens`, `ignore_eos`, `stop`. A fast
+    Per call: `temperature`, `top_p`, `max_tokens`, `min_new_tokens`, `ignore_eos`, `stop`, `seed`. A fast
     tokenizer raises "Already borrowed" when two threads use it (transformers#47085), hence its lock.
     """
 
@@ -120,8 +120,12 @@ class TransformersChatModel(BaseChatModel):
         max_tokens: int = 96,
         min_new_tokens: int = 0,
         ignore_eos: bool = False,
+        seed: int | None = None,
     ) -> Any:
         import transformers
+
+        if seed is not None:
+            transformers.set_seed(seed)  # of the whole process: `generate` takes no generator of its own
 
         new_config: Any = transformers.GenerationConfig  # not typed
         sampling = {"do_sample": True, "temperature": temperature, "top_p": top_p} if temperature > 0 else {}
