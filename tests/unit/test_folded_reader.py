@@ -20,7 +20,7 @@ from tests.fakes_data import PRODUCTS, write_shop
 # Every question has a word of its own. Those for the weight have the word of those for the price, too: who has not
 # seen such a question takes it for one.
 PRICES = [f"cost p{number} {{name}}" for number in range(40)]
-WEIGHTS = [f"cost w{number} {{name}}" for number in range(20)]
+WEIGHTS = [f"cost w{number} v{number} u{number} {{name}}" for number in range(20)]
 WINDOW = [f"r{number} return" for number in range(15)]
 LABEL = [f"l{number} return" for number in range(15)]
 FILES: dict[str, str | None] = {
