@@ -103,4 +103,4 @@ def _predicted(fitted: "Intents", texts: list[str]) -> "Predicted":
     with progress_bars() as bars:
         embedder = load_embedder(load_settings().embedder)
         vectors = embedder.embed(texts, lambda done, total: bars("messages", done, total))
-    return Predicted.of(fitted.read(vectors))
+    return Predicted.of(fitted.read(texts, vectors))

@@ -113,7 +113,8 @@ class FoldedReader:
         for fold in range(FOLDS):
             progress("classifiers of messages", fold, FOLDS)
             kept = [(label, text) for label, asked in without_fold(examples, fold, FOLDS).items() for text in asked]
-            fitted.append(Intents.fit(np.stack([vectors[text] for _, text in kept]), [label for label, _ in kept]))
+            labels, said = [label for label, _ in kept], [text for _, text in kept]
+            fitted.append(Intents.fit(said, np.stack([vectors[text] for text in said]), labels))
         progress("classifiers of messages", FOLDS, FOLDS)
         lexicon = Lexicon({product.id: product for product in products}, {s.id: s for s in shop.policies})
         return cls(lexicon, embedder, policy_vectors(shop.policies, embedder), tuple(fitted), vectors)
@@ -126,7 +127,7 @@ class FoldedReader:
 
     def sections(self, question: str, fold: int) -> list[Hit]:
         vector = self.vectors[question]
-        return self.policies.rank(vector, self.intents[fold].read(vector[None]))
+        return self.policies.rank(vector, self.intents[fold].read([question], vector[None]))
 
 
 def open_training(settings: Settings, recipe: Recipe, folder: Path | None) -> Training:

@@ -103,7 +103,7 @@ def by_clause(utterance: Utterance, lexicon: Lexicon, intents: Intents, embedder
 def _read(parts: Sequence[str], lexicon: Lexicon, intents: Intents, embedder: Embedder) -> Utterance:
     vectors = embedder.embed(parts)
     strange = tuple(bool(lexicon.unknown_words(part)) for part in parts)
-    return Utterance(tuple(parts), strange, vectors, intents.read(vectors))
+    return Utterance(tuple(parts), strange, vectors, intents.read(parts, vectors))
 
 
 def _without_repetition(text: str) -> str:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from shopbot.embedding import Embedder, Vectors
 from shopbot.errors import ConfigError
+from shopbot.phrasing import Phrasing
 from shopbot.shop import Shop
 from shopbot.types import PolicySection
 
@@ -34,6 +35,8 @@ FIELD, SECTION, UNKNOWN = "field.", "section.", "unknown"
 # labels for a tenth of Cairn's 12,715 messages that was left out (71 %; logistic regression 66 %).
 KERNEL = 2.0
 RIDGE = 0.1
+# How much of the kernel is shared words and pairs of words, beside the Gaussian's at most 1: docs/results/routing.md.
+WORDS_SHARE = 0.3
 STAND_IN = "it"
 """What stands for a product's name: what is asked of it does not depend on which one it is."""
 AN_OPTION = "red"
@@ -41,6 +44,7 @@ AN_OPTION = "red"
 _SAME_FIELD = {"stock_option": "stock"}
 _NAME = re.compile(r"(?:\b(?:the|your|an?|this|that|these|those)\s+)?\{name\}", re.IGNORECASE)
 _KEPT_FILES = 3
+_ROWS_AT_A_TIME = 1000
 
 Examples = Mapping[str, Sequence[str]]
 Progress = Callable[[int, int], None]
@@ -85,20 +89,24 @@ class Scores:
 class Intents:
     """Kernel ridge regression on one-hot labels, in closed form.
 
-    Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2nd ed., section 5.8; the kernel is the
-    Gaussian one, which of unit vectors depends on the cosine alone. `examples` (n, dimension) are L2-normalised and in
-    order of their labels, `starts` are the first of each label, `weights` is (n, k), `means` (k,).
+    Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2nd ed., section 5.8. The kernel is a sum:
+    the Gaussian one of the embeddings, which of unit vectors depends on the cosine alone, and WORDS_SHARE of the cosine
+    of words and pairs of words.
+
+    `texts` (n) and their `examples` (n, dimension), L2-normalised, are in order of their labels, `starts` are the first
+    of each label, `weights` is (n, k), `means` (k,).
     """
 
     labels: tuple[str, ...]
     starts: npt.NDArray[np.intp]
+    texts: tuple[str, ...]
     examples: Vectors
     weights: npt.NDArray[np.float32]
     means: npt.NDArray[np.float32]
 
     @classmethod
-    def fit(cls, vectors: Vectors, labels: Sequence[str]) -> "Intents":
-        """Fit to (n, dimension) vectors and their labels; needs 4 n^2 bytes, and seconds for 10,000."""
+    def fit(cls, texts: Sequence[str], vectors: Vectors, labels: Sequence[str]) -> "Intents":
+        """Fit to n texts, their (n, dimension) vectors and labels; needs 4 n^2 bytes, and seconds for 10,000."""
         from scipy.linalg import cho_factor, cho_solve
 
         order = np.argsort(np.asarray(labels), kind="stable")
@@ -106,28 +114,39 @@ class Intents:
         rows = vectors[order].astype(np.float16).astype(np.float32)  # as they are kept
         target = np.eye(len(names), dtype=np.float32)[owners]
         means = target.mean(axis=0)
+        said = tuple(texts[place] for place in order)
+        phrasing = Phrasing(said)
         gram = _kernel(rows @ rows.T)
+        for start in range(0, len(said), _ROWS_AT_A_TIME):  # as a whole it would need as much memory again
+            end = start + _ROWS_AT_A_TIME
+            gram[start:end] += WORDS_SHARE * phrasing.cosines(said[start:end])
         gram[np.diag_indices(len(rows))] += RIDGE
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
         weights = cho_solve(factor, target - means, overwrite_b=True, check_finite=False)
-        return cls(tuple(str(name) for name in names), starts, rows, weights, means)
+        return cls(tuple(str(name) for name in names), starts, said, rows, weights, means)
 
     @cached_property
     def places(self) -> dict[str, int]:
         return {label: place for place, label in enumerate(self.labels)}
 
-    def read(self, vectors: Vectors) -> Scores:
-        """Score (n, dimension) L2-normalised vectors of messages, names replaced by STAND_IN."""
+    @cached_property
+    def phrasing(self) -> Phrasing:
+        return Phrasing(self.texts)
+
+    def read(self, texts: Sequence[str], vectors: Vectors) -> Scores:
+        """Score n messages, names replaced by STAND_IN, by their texts and (n, dimension) L2-normalised vectors."""
         cosines = vectors @ self.examples.T
         nearest = np.maximum.reduceat(cosines, self.starts, axis=1)
-        return Scores(self.places, _kernel(cosines) @ self.weights + self.means, nearest)
+        near = _kernel(cosines) + WORDS_SHARE * self.phrasing.cosines(texts)
+        return Scores(self.places, near @ self.weights + self.means, nearest)
 
     def save(self, path: Path) -> None:
         """Write to a file, whole or not at all."""
         aside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
+        texts = np.frombuffer("\0".join(self.texts).encode(), np.uint8)
         np.savez(
-            aside, labels=np.asarray(self.labels), starts=self.starts, examples=self.examples.astype(np.float16),
-            weights=self.weights, means=self.means,
+            aside, labels=np.asarray(self.labels), starts=self.starts, texts=texts,
+            examples=self.examples.astype(np.float16), weights=self.weights, means=self.means,
         )  # fmt: skip
         os.replace(aside, path)
 
@@ -138,7 +157,8 @@ class Intents:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
                 labels = tuple(str(label) for label in kept["labels"])
                 examples = kept["examples"].astype(np.float32)
-                return cls(labels, kept["starts"], examples, kept["weights"], kept["means"])
+                texts = tuple(kept["texts"].tobytes().decode().split("\0"))
+                return cls(labels, kept["starts"], texts, examples, kept["weights"], kept["means"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise ConfigError(f"{path}: is no fitted classifier; fit it again ({error})") from error
 
@@ -184,7 +204,7 @@ def without_fold(examples: Examples, fold: int, folds: int) -> dict[str, list[st
 def fit_intents(examples: Examples, embedder: Embedder, progress: Progress | None = None) -> Intents:
     texts = [text for asked in examples.values() for text in asked]
     labels = [label for label, asked in examples.items() for _ in asked]
-    return Intents.fit(embedder.embed(texts, progress), labels)
+    return Intents.fit(texts, embedder.embed(texts, progress), labels)
 
 
 def open_intents(examples: Examples, embedder: Embedder, folder: Path, progress: Progress | None = None) -> Intents:
@@ -207,7 +227,7 @@ def open_intents(examples: Examples, embedder: Embedder, folder: Path, progress:
 
 
 def _digest(examples: Examples, embedder: Embedder) -> str:
-    digest = hashlib.sha256(f"{embedder.name}/{embedder.revision}/{KERNEL}/{RIDGE}".encode())
+    digest = hashlib.sha256(f"{embedder.name}/{embedder.revision}/{KERNEL}/{RIDGE}/{WORDS_SHARE}".encode())
     for label, texts in sorted(examples.items()):
         digest.update("\0".join([label, *texts, "\n"]).encode())
     return digest.hexdigest()[:16]

@@ -75,7 +75,8 @@ class Home:
         meant = fit_intents(examples_of(self.shop, version.policies.values()), embedder)
         vectors = embedder.embed([query])
         return [
-            hit.id for hit in search_policies(version, query, vectors[0], meant.read(vectors), len(version.policies))
+            hit.id
+            for hit in search_policies(version, query, vectors[0], meant.read([query], vectors), len(version.policies))
         ]
 
     def states(self) -> list[str]:

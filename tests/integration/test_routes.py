@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from evals.cases import read_cases
+from evals.cases import FOLDER, SETS, read_cases
+from evals.labelled import read_labelled
 from evals.reading import RIGHT_ROUTE, find_all, table
+from finetune.checks import LEAK_COSINE
 from tests.conftest import MakeAssistant, nothing
 from tests.integration.conftest import Run
 
@@ -103,3 +105,16 @@ def test_what_is_read_of_cases_is_told_with_intervals(assistant: MakeAssistant) 
     told = table(found)
     assert "| right section first | 6 |" in told
     assert "| right route: facts | 6 | 100.0% (100% to 100%) |" in told
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_message_of_the_routes_is_phrased_like_an_example(assistant: MakeAssistant, name: str) -> None:
+    """By its nearest example of any label; counted, not shown: what stands in the test set is not read."""
+    deps = assistant().services.deps
+    _, intents = deps.reader(deps.catalog.active())
+    said = [row.utterance for row in read_labelled(FOLDER / name / "routes.csv")]
+    planted = intents.texts[-1]
+    nearest = intents.read([*said, planted], deps.embedder.embed([*said, planted])).cosines.max(axis=1)
+    assert nearest[-1] >= LEAK_COSINE
+    leaked = int((nearest[:-1] >= LEAK_COSINE).sum())
+    assert leaked == 0

@@ -132,7 +132,7 @@ def test_its_clauses_are_read_behind_the_whole() -> None:
     )
     assert utterance.strange == (True, False, True)
     np.testing.assert_array_equal(utterance.vectors, EMBEDDER.embed(utterance.parts))
-    np.testing.assert_array_equal(utterance.meant.values, INTENTS.read(utterance.vectors).values)
+    np.testing.assert_array_equal(utterance.meant.values, INTENTS.read(utterance.parts, utterance.vectors).values)
 
 
 def test_a_message_of_one_clause_is_not_read_again() -> None:

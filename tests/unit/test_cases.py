@@ -10,6 +10,7 @@ import pytest
 
 from evals.cases import FOLDER, SETS, SLICES, UNANSWERED, Case, read_cases, read_folder
 from evals.gym.scenarios import patterns_of, read_scenarios
+from evals.labelled import read_labelled
 from evals.metrics import says
 from finetune.material import read_material
 from shopbot.errors import ConfigError
@@ -137,6 +138,26 @@ def test_with_the_names_left_out_few_cases_are_examples(name: str, most: int) ->
     asked = {normal(text) for texts in examples_of(SHOP, SHOP.policies).values() for text in texts}
     read = {case.id: normal(lexicon().about_it(case.question)) for case in read_cases(name)}
     assert len({key for key, text in read.items() if text in asked}) <= most
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_message_of_the_routes_is_an_example_word_for_word(name: str) -> None:
+    """Counted, not shown: the test set is not read. By vectors: tests/integration/test_routes.py."""
+    known = (*learnt_from().values(), *examples_of(SHOP, SHOP.policies).values())
+    examples = {normal(text) for texts in known for text in texts}
+    messages = routed(name)
+    count, leaked = len(messages), len(messages & examples)
+    assert count > 350
+    assert leaked == 0
+
+
+def test_no_message_of_the_routes_stands_in_both_sets() -> None:
+    shared = len(routed("development") & routed("test"))
+    assert shared == 0
+
+
+def routed(name: str) -> set[str]:
+    return {normal(row.utterance) for row in read_labelled(FOLDER / name / "routes.csv")}
 
 
 def test_products_for_training_are_left() -> None:

@@ -19,10 +19,11 @@ from tests.fakes_data import PRODUCTS, write_shop
 
 # Every question has a word of its own. Those for the weight have the word of those for the price, too: who has not
 # seen such a question takes it for one.
-PRICES = [f"cost p{number} {{name}}" for number in range(40)]
-WEIGHTS = [f"cost w{number} {{name}}" for number in range(20)]
-WINDOW = [f"r{number} return" for number in range(15)]
-LABEL = [f"l{number} return" for number in range(15)]
+LETTERS = [first + second for first in "bc" for second in "bcdfghjklmnpqrstvwxz"]
+PRICES = [f"cost p{letters} {{name}}" for letters in LETTERS]
+WEIGHTS = [f"cost w{letters} {{name}}" for letters in LETTERS[:20]]
+WINDOW = [f"r{letters} return" for letters in LETTERS[:15]]
+LABEL = [f"l{letters} return" for letters in LETTERS[:15]]
 FILES: dict[str, str | None] = {
     "fields.yaml": f"""
 fields:

@@ -19,6 +19,7 @@ from shopbot.intents import (
     SECTION,
     STAND_IN,
     UNKNOWN,
+    WORDS_SHARE,
     Intents,
     Scores,
     about_it,
@@ -48,12 +49,32 @@ def scores_of(*messages: Mapping[str, float], cosine: float = 0.0) -> Scores:
     return Scores({label: place for place, label in enumerate(labels)}, values, np.full_like(values, cosine))
 
 
+TEXTS = [
+    "is it there?",
+    "what is it?",
+    "hi",
+    "what price is it",
+    "is it left",
+    "how heavy is it",
+    "the price",
+    "is it heavy",
+]
 VECTORS = some_vectors(len(LABELS))
+SAID = ["what price?", "hello", "is it heavy is it", "", "the price of it"]
 MESSAGES = some_vectors(5, seed=2)
-FITTED = Intents.fit(VECTORS, LABELS)
+FITTED = Intents.fit(TEXTS, VECTORS, LABELS)
 
 
 # ---------------------------------------------------------------- the classifier
+
+
+def said_alike(texts: Sequence[str], others: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Cosines of the words and pairs of words of texts with those of others, by another implementation of tf-idf."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    reference = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"[^\s?]+|\?", sublinear_tf=True).fit(TEXTS)
+    found: npt.NDArray[np.float64] = (reference.transform(texts) @ reference.transform(others).T).toarray()
+    return found
 
 
 def solved(vectors: Vectors, labels: Sequence[str], messages: Vectors) -> npt.NDArray[np.float64]:
@@ -61,14 +82,14 @@ def solved(vectors: Vectors, labels: Sequence[str], messages: Vectors) -> npt.ND
     rows = vectors.astype(np.float16).astype(np.float64)
     target = np.asarray([[float(label == name) for name in sorted(set(labels))] for label in labels])
     means = target.mean(axis=0)
-    gram = np.exp(KERNEL * (rows @ rows.T - 1)) + RIDGE * np.eye(len(rows))
-    near = np.exp(KERNEL * (messages.astype(np.float64) @ rows.T - 1))
+    gram = np.exp(KERNEL * (rows @ rows.T - 1)) + WORDS_SHARE * said_alike(TEXTS, TEXTS) + RIDGE * np.eye(len(rows))
+    near = np.exp(KERNEL * (messages.astype(np.float64) @ rows.T - 1)) + WORDS_SHARE * said_alike(SAID, TEXTS)
     found: npt.NDArray[np.float64] = means + near @ np.linalg.solve(gram, target - means)
     return found
 
 
 def test_the_scores_are_those_of_the_direct_solution() -> None:
-    read = FITTED.read(MESSAGES)
+    read = FITTED.read(SAID, MESSAGES)
     assert list(read.labels) == list(SORTED)
     assert [read.labels[label] for label in SORTED] == [0, 1, 2, 3]
     np.testing.assert_allclose(read.values, solved(VECTORS, LABELS, MESSAGES), atol=2e-5)
@@ -76,10 +97,10 @@ def test_the_scores_are_those_of_the_direct_solution() -> None:
 
 def test_the_order_of_the_examples_is_of_no_consequence() -> None:
     order = np.random.default_rng(3).permutation(len(LABELS))
-    shuffled = Intents.fit(VECTORS[order], [LABELS[place] for place in order])
+    shuffled = Intents.fit([TEXTS[n] for n in order], VECTORS[order], [LABELS[n] for n in order])
     assert shuffled.labels == FITTED.labels
-    np.testing.assert_allclose(shuffled.read(MESSAGES).values, FITTED.read(MESSAGES).values, atol=2e-5)
-    np.testing.assert_allclose(shuffled.read(MESSAGES).cosines, FITTED.read(MESSAGES).cosines, atol=1e-6)
+    np.testing.assert_allclose(shuffled.read(SAID, MESSAGES).values, FITTED.read(SAID, MESSAGES).values, atol=2e-5)
+    np.testing.assert_allclose(shuffled.read(SAID, MESSAGES).cosines, FITTED.read(SAID, MESSAGES).cosines, atol=1e-6)
 
 
 def test_examples_lie_in_the_order_of_their_labels() -> None:
@@ -90,13 +111,13 @@ def test_examples_lie_in_the_order_of_their_labels() -> None:
 
 
 def test_an_example_is_read_as_its_own_label() -> None:
-    read = FITTED.read(VECTORS)
+    read = FITTED.read(TEXTS, VECTORS)
     names = list(read.labels)
     assert [names[place] for place in read.values.argmax(axis=1)] == LABELS
 
 
 def test_the_cosine_of_a_label_is_that_of_its_nearest_example() -> None:
-    read = FITTED.read(MESSAGES)
+    read = FITTED.read(SAID, MESSAGES)
     for label, place in read.labels.items():
         mine = VECTORS[[other == label for other in LABELS]]
         np.testing.assert_allclose(read.cosines[:, place], (MESSAGES @ mine.T).max(axis=1), atol=2e-3)
@@ -106,25 +127,25 @@ def test_reading_and_fitting_change_neither_the_classifier_nor_what_they_are_giv
     vectors, messages = VECTORS.copy(), MESSAGES.copy()
     for given in (vectors, messages):
         given.setflags(write=False)
-    fitted = Intents.fit(vectors, LABELS)
-    first, again = fitted.read(messages), fitted.read(messages)
+    fitted = Intents.fit(TEXTS, vectors, LABELS)
+    first, again = fitted.read(SAID, messages), fitted.read(SAID, messages)
     np.testing.assert_array_equal(first.values, again.values)
     np.testing.assert_array_equal(first.cosines, again.cosines)
     np.testing.assert_array_equal(fitted.examples, FITTED.examples)
 
 
 def test_a_message_is_read_alone_as_among_others() -> None:
-    several = FITTED.read(MESSAGES)
+    several = FITTED.read(SAID, MESSAGES)
     for place in range(len(MESSAGES)):
-        alone = FITTED.read(MESSAGES[place : place + 1])
+        alone = FITTED.read(SAID[place : place + 1], MESSAGES[place : place + 1])
         for label in SORTED:
             assert several.of(label, place) == pytest.approx(alone.of(label), abs=1e-5)
             assert several.cosine(label, place) == pytest.approx(alone.cosine(label), abs=1e-5)
 
 
 def test_one_label_is_always_the_answer() -> None:
-    only = Intents.fit(VECTORS[:3], ["price"] * 3)
-    np.testing.assert_allclose(only.read(MESSAGES).values, 1.0)
+    only = Intents.fit(TEXTS[:3], VECTORS[:3], ["price"] * 3)
+    np.testing.assert_allclose(only.read(SAID, MESSAGES).values, 1.0)
 
 
 # ---------------------------------------------------------------- its scores
@@ -137,8 +158,8 @@ def test_a_score_is_found_by_label_and_message() -> None:
 
 
 def test_a_label_without_examples_scores_nothing_and_is_as_far_as_can_be() -> None:
-    assert FITTED.read(MESSAGES).of("section.returns.window", 4) == 0.0
-    assert FITTED.read(MESSAGES).cosine("section.returns.window", 4) == -1.0
+    assert FITTED.read(SAID, MESSAGES).of("section.returns.window", 4) == 0.0
+    assert FITTED.read(SAID, MESSAGES).cosine("section.returns.window", 4) == -1.0
 
 
 def test_the_best_of_labels_that_begin_alike() -> None:
@@ -163,7 +184,7 @@ def test_what_is_loaded_scores_as_what_was_saved(tmp_path: Path) -> None:
     loaded = Intents.load(tmp_path / "kept.npz")
     assert loaded.labels == FITTED.labels
     assert loaded.examples.dtype == loaded.weights.dtype == np.float32
-    fitted, kept = FITTED.read(MESSAGES), loaded.read(MESSAGES)
+    fitted, kept = FITTED.read(SAID, MESSAGES), loaded.read(SAID, MESSAGES)
     assert kept.labels == fitted.labels
     np.testing.assert_array_equal(kept.values, fitted.values)
     np.testing.assert_array_equal(kept.cosines, fitted.cosines)
@@ -172,7 +193,7 @@ def test_what_is_loaded_scores_as_what_was_saved(tmp_path: Path) -> None:
 def test_saving_leaves_one_file_and_replaces_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "kept.npz"
     FITTED.save(path)
-    Intents.fit(VECTORS[:3], ["other", "price", "other"]).save(path)
+    Intents.fit(TEXTS[:3], VECTORS[:3], ["other", "price", "other"]).save(path)
     assert Intents.load(path).labels == ("other", "price")
     assert list(tmp_path.iterdir()) == [path]
 
@@ -310,19 +331,21 @@ def test_a_classifier_is_fitted_once_and_then_kept(tmp_path: Path) -> None:
     again = open_intents(EXAMPLES, embedder, folder, lambda done, total: told.append((done, total)))
     assert len(embedder.embedded) == 7
     assert told == [(7, 7)]
-    messages = embedder.embed(["what is the price", "hello there"])
-    np.testing.assert_array_equal(first.read(messages).values, again.read(messages).values)
-    np.testing.assert_array_equal(first.read(messages).cosines, again.read(messages).cosines)
+    said = ["what is the price", "hello there"]
+    messages = embedder.embed(said)
+    np.testing.assert_array_equal(first.read(said, messages).values, again.read(said, messages).values)
+    np.testing.assert_array_equal(first.read(said, messages).cosines, again.read(said, messages).cosines)
     assert [path.suffix for path in folder.iterdir()] == [".npz"]
 
 
 def test_what_is_opened_is_fitted_to_its_examples(tmp_path: Path) -> None:
     embedder = HashEmbedder()
-    messages = embedder.embed(["hello", "how heavy is it", "price please"])
-    read = open_intents(EXAMPLES, embedder, tmp_path).read(messages)
+    said = ["hello", "how heavy is it", "price please"]
+    messages = embedder.embed(said)
+    read = open_intents(EXAMPLES, embedder, tmp_path).read(said, messages)
     names = list(read.labels)
     assert [names[place] for place in read.values.argmax(axis=1)] == ["other", "field.weight", "field.price"]
-    np.testing.assert_array_equal(read.values, fit_intents(EXAMPLES, embedder).read(messages).values)
+    np.testing.assert_array_equal(read.values, fit_intents(EXAMPLES, embedder).read(said, messages).values)
 
 
 @pytest.mark.parametrize(

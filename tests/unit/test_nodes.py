@@ -131,7 +131,7 @@ def test_the_classifier_of_a_version_is_opened_once_and_those_of_the_two_latest_
 
     def intents_of(policies: Iterable[PolicySection]) -> Intents:
         opened.append([section.id for section in policies])
-        return Intents.fit(np.eye(2, dtype=np.float32), ["product", "other"])
+        return Intents.fit(["", ""], np.eye(2, dtype=np.float32), ["product", "other"])
 
     nothing = cast(Any, None)
     deps = Deps(

@@ -96,8 +96,9 @@ def ids(hits: list[Hit]) -> list[str]:
 
 def policies(query: str, k: int, version: CatalogVersion = VERSION, embedded: str | None = None) -> list[Hit]:
     """Sections for a query; `embedded` stands for another message that has its vector and its meaning."""
-    vectors = EMBEDDER.embed([query if embedded is None else embedded])
-    return search_policies(version, query, vectors[0], INTENTS.read(vectors), k)
+    said = [query if embedded is None else embedded]
+    vectors = EMBEDDER.embed(said)
+    return search_policies(version, query, vectors[0], INTENTS.read(said, vectors), k)
 
 
 def test_words_find_what_vectors_miss_and_the_other_way_round() -> None:
