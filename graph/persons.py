@@ -18,13 +18,14 @@ _FIRM = (
     rf"\b(?:to|with)\s+(?:{_WHO}|{_ANYONE})\b",
     rf"\b(?:{_WHO}|{_ANYONE})\s+(?:that\s+|who\s+)?I\s+(?:can|could|may)\s+(?:talk|speak|chat|write)\b",
     # "get me an agent", "I want a real person"
-    rf"\b(?:get|give|fetch|want|need|send|call|find|prefer)\s+(?:me\s+|us\s+)?{_WHO}\b",
+    rf"\b(?:(?:give|fetch|send|call|find)\s+(?:me|us)|(?:get|want|need|prefer)(?:\s+(?:me|us))?)\s+{_WHO}\b",
     # "human please"
     rf"^(?:(?:yes|no|ok|okay|please|hi|hello|hey|just|now|i said)\W+)*{_WHO}"
     r"(?:\W+(?:please|pls|plz|now|here|thanks|thank you|instead))*\W*$",
 )
 _WANTS_PERSON = re.compile("|".join(_FIRM), re.IGNORECASE)
 _NOT = re.compile(r"\b(?:don'?t|do not|no need to|rather not|never|am i|was i)\b", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[.!?,;]")
 _MAY_WANT_PERSON = re.compile(
     rf"\b(?:{_WHO}|{_ANYONE})\b.*\b(?:talk|speak|chat|help)\b"
     rf"|\b(?:talk|speak|chat) (?:to|with)\b.*\b(?:{_WHO}|{_ANYONE})\b",
@@ -48,7 +49,7 @@ _UPSET = re.compile(
 def wants_person(text: str) -> bool:
     """Whether a message asks for a human in so many words; sure enough to overrule everything else."""
     found = _WANTS_PERSON.search(text.strip())
-    return found is not None and not _NOT.search(text[: found.start() + 1])
+    return found is not None and not _NOT.search(_CLAUSE_END.split(text.strip()[: found.start()])[-1])
 
 
 def may_want_person(text: str) -> bool:

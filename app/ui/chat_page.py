@@ -134,7 +134,7 @@ def _input(services: Services, is_busy: bool, is_with_agent: bool) -> None:
 
 
 def _fine_print(services: Services, is_with_agent: bool) -> None:
-    with st.bottom.container(key="fine-print", horizontal=True, horizontal_alignment="distribute", gap="small"):
+    with st.bottom.container(key="fine-print", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("Written by an AI, checked against our records. Open a numbered source to see for yourself.")
         if not is_with_agent:
             st.button(

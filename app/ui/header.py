@@ -33,7 +33,7 @@ def _who(bar: DeltaGenerator, services: Services) -> None:
     href = f"{SIGN_OUT}?next=/" if session else f"{SIGN_IN}?next={quote(back)}"
     label = "Sign out" if session else "Sign in"
     who = f'<span class="who">{escape(session.name)}</span> ' if session else ""
-    inbox = '<a class="sign" href="/inbox" target="_self">Inbox</a> ' if session and session.role == "agent" else ""
+    inbox = '<a class="sign" href="/inbox" target="_self">Inbox</a> · ' if session and session.role == "agent" else ""
     bar.html(
         f'{who}{inbox}<a class="sign" href="{escape(href, quote=True)}" target="_self">{label}</a>', width="content"
     )

@@ -305,16 +305,19 @@ def test_requests_at_the_same_moment_make_one_ticket(services: Services, agent: 
 def test_if_the_ticket_cannot_be_written_the_customer_is_told_how_to_reach_us(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The transcript fails behind the ticket: neither is kept, and nothing of the inside is shown."""
+    full = "CREATE TRIGGER f BEFORE INSERT ON ticket_messages BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
     with writing(services.store.database) as connection:
-        connection.execute(text("DROP TABLE ticket_messages"))
+        connection.execute(text(full))
     chat = Chat(services)
     told = chat.say(HUMAN)
     assert (told.handoff, told.ticket) == (False, None)
     assert told.answer.startswith(phrase(services, "handoff_failed"))
     assert services.deps.shop.config.contact.email in told.answer
     assert count(services, tickets) == 0
-    assert "ticket_messages" in caplog.text
-    assert "ticket_messages" not in told.answer
+    assert "disk is full" in caplog.text
+    assert "disk is full" not in told.answer
+    assert chat.say(PRICE).citations  # nobody has taken over
 
 
 def test_a_process_that_dies_behind_the_ticket_leaves_it_open(services: Services, agent: Session) -> None:

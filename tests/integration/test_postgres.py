@@ -19,15 +19,17 @@ from alembic.migration import MigrationContext
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
-from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy import create_engine, delete, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.checkpoints import open_checkpointer
+from shopbot.accounts import Session
 from shopbot.database import open_database, writing
-from shopbot.errors import ConfigError
+from shopbot.errors import ConfigError, TicketNotWritten
 from shopbot.facts import FactUpdate
 from shopbot.settings import Settings
-from shopbot.tables import catalog_versions, conversations, metadata, records
+from shopbot.tables import accounts, catalog_versions, conversations, metadata, records, runs, ticket_messages, tickets
+from shopbot.tickets import SoFar, TicketMessage, Tickets, forget_tickets
 from tests.fakes_data import NOON, ROOT, changed_product, migrated_to
 from tests.integration.test_ingest import Home, found, open_home
 
@@ -166,6 +168,74 @@ def test_the_newest_fact_wins_among_many_writers(home: Home) -> None:
         list(pool.map(write, [7, 3, 39, 12, 0, 38, 21] * 4))
     own = facts.read(["K-1"])["K-1"].own
     assert (39, NOON + timedelta(minutes=39)) == (own.stock, own.stock_as_of)
+
+
+AGENT = Session(account_id="agent", name="Lea", email="lea@x.example", role="agent")
+ASKED = SoFar(messages=(TicketMessage(author="customer", text="A person, please", at=NOON),))
+
+
+@pytest.fixture
+def kept(home: Home) -> Tickets:
+    """Tickets of a conversation "c", which an agent may answer."""
+    account = {"id": "agent", "email": "lea", "name": "Lea", "role": "agent", "password_hash": "", "created_at": NOON}
+    with writing(home.engine) as connection:
+        connection.execute(insert(accounts).values(account))
+        connection.execute(insert(conversations).values(id="c", created_at=NOON))
+    return Tickets(home.engine, lambda: NOON)
+
+
+def test_a_ticket_lives_from_its_opening_to_its_end(kept: Tickets, home: Home) -> None:
+    number, is_new = kept.open("c", "asked", "About: a tent", ASKED)
+    assert is_new
+    with writing(home.engine) as connection:
+        assert kept.take("c", "hello?", connection) == number
+        held = {"id": "r", "conversation_id": "c", "question": "hello?", "state": "done", "ticket_id": number}
+        connection.execute(insert(runs).values(**held, created_at=NOON, finished_at=NOON))
+    kept.reply(AGENT, number, "Hello")
+    said = [(message.author, message.text) for message in kept.one(AGENT, number).messages]
+    assert said == [("customer", "A person, please"), ("customer", "hello?"), ("agent", "Hello")]
+    with writing(home.engine) as connection:
+        assert [ticket.id for ticket in kept.of("c", connection)] == [number]
+        assert kept.call_back("c", connection)
+        assert kept.take("c", "hello?", connection) is None
+    assert [ticket.id for ticket in kept.inbox(AGENT, "closed")] == [number]
+    with writing(home.engine) as connection:
+        connection.execute(delete(runs))
+        forget_tickets(connection, select(conversations.c.id))
+        assert connection.scalar(select(func.count()).select_from(ticket_messages)) == 0
+
+
+def test_many_requests_at_once_make_one_ticket(kept: Tickets) -> None:
+    """Nothing but the unique index stands between them here."""
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: kept.open("c", "asked", "s", ASKED), range(24)))
+    assert len({number for number, _ in found}) == 1
+    assert [is_new for _, is_new in found].count(True) == 1
+    assert len(kept.one(AGENT, found[0][0]).messages) == 1
+
+
+def test_messages_at_once_all_get_their_place(kept: Tickets, home: Home) -> None:
+    number, _ = kept.open("c", "asked", "s", ASKED)
+
+    def one(turn: int) -> None:
+        if turn % 2:
+            kept.reply(AGENT, number, f"a{turn}")
+        else:
+            with writing(home.engine) as connection:
+                kept.take("c", f"c{turn}", connection)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(24)))
+    assert len(kept.one(AGENT, number).messages) == 25
+
+
+def test_a_ticket_without_its_transcript_is_none(kept: Tickets, home: Home) -> None:
+    with writing(home.engine) as connection:
+        connection.execute(text("ALTER TABLE ticket_messages ADD CHECK (text <> 'A person, please')"))
+    with pytest.raises(TicketNotWritten):
+        kept.open("c", "asked", "s", ASKED)
+    with home.engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(tickets)) == 0
 
 
 def test_an_unreachable_server_is_a_config_error_without_the_password() -> None:
