@@ -17,10 +17,11 @@ KINDS = (
     "number", "unit", "percentage", "date", "stale_price", "stock", "product", "option", "material", "wrong_source",
     "negation", "condition", "order_id", "url", "reference",
 )  # fmt: skip
-"""What can be wrong; `option` is a size or colour, `reference` another field than a tuned model's sentence speaks of."""
+"""What can be wrong; `option` is a size or colour, `reference` another field than the sentence speaks of."""
 
 _UNITS = {
-    "g": "kg", "kg": "g", "cm": "mm", "mm": "cm", "km": "m", "m": "km", "°C": "°F", "litres": "ml", "L": "ml", "l": "ml",
+    "g": "kg", "kg": "g", "cm": "mm", "mm": "cm", "km": "m", "m": "km", "°C": "°F", "litres": "ml", "L": "ml",
+    "l": "ml",
     "minutes": "hours", "hours": "minutes", "days": "weeks", "weeks": "days", "months": "years", "years": "months",
     "year": "month", "lumens": "watts", "kN": "kg", "gsm": "g", "W": "mW", "l/min": "l/h", "points": "dollars",
 }  # fmt: skip
@@ -173,8 +174,8 @@ def _unit(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
             shop.dropped["unit"] += 1
             continue
         yield _with(answer, at, sentence[: found.start(2)] + new + sentence[found.end(2) :])
-    if found := _MONEY.search(sentence):
-        yield _with(answer, at, sentence[: found.start()] + "€" + sentence[found.start() + 1 :])
+    if amount := _MONEY.search(sentence):
+        yield _with(answer, at, sentence[: amount.start()] + "€" + sentence[amount.start() + 1 :])
 
 
 def _percentage(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
@@ -247,8 +248,10 @@ def _option(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
 
 def _opposite(sentence: str, option: str, other: str, record: Record) -> bool:
     """Whether all that the sentence names is in stock and none of it with the other option, or the other way round."""
-    first = [v["stock"] for v in named_variants(sentence, record) if v.get("stock") is not None]
-    second = [v["stock"] for v in named_variants(sentence.replace(option, other), record) if v.get("stock") is not None]
+    first = [int(v["stock"]) for v in named_variants(sentence, record) if v.get("stock") is not None]
+    second = [
+        int(v["stock"]) for v in named_variants(sentence.replace(option, other), record) if v.get("stock") is not None
+    ]
     if not first or not second:
         return False
     return (max(first) == 0 and min(second) > 0) or (min(first) > 0 and max(second) == 0)
@@ -336,11 +339,12 @@ def _reference(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
     for found in _REFERENCE.finditer(sentence):
         record = shop.of(answer)[int(found[1]) - 1]
         names = {"price", "stock", "colors", *(_field(key) for key in record.row["attributes"])} - {found[2]}
-        other = shop.chance.choice(sorted(names - {_REFERENCE_TWINS.get(found[2], "")}))
+        other = shop.chance.choice(sorted(names - {_TWINS.get(found[2], "")}))
         yield _with(answer, at, f"{sentence[: found.start()]}{{{found[1]}.{other}}}{sentence[found.end() :]}")
 
 
-_REFERENCE_TWINS = {"materials": "fill", "fill": "materials", "season": "best_for", "best_for": "season"}
+# Fields whose values may stand in each other's sentences: "it is made of", "it is made for", "it is $349.00".
+_TWINS = {"materials": "fill", "fill": "materials", "season": "best_for", "best_for": "season", "stock": "price"}
 
 
 def _field(key: str) -> str:

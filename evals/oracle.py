@@ -100,7 +100,7 @@ def stock_holds(sentence: str, record: Record) -> bool:
     True where it makes none, makes several, or the feed does not know: those are for a reader to judge.
     """
     sentence = next((part for part in sentence.split("; ") if _GONE.search(part) or _THERE.search(part)), sentence)
-    if re.search(r"\b(?:all|every|both|only)\b", sentence, re.IGNORECASE):
+    if re.search(r"\b(?:all|every|both|only|not in)\b", sentence, re.IGNORECASE):
         return True
     gone, there = _GONE.search(sentence), _THERE.search(sentence)
     if bool(gone) == bool(there) or not record.variants:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from evals.cases import FOLDER, SETS
-from evals.corruptions import Answer, Corrupted, Shop, corruptions
-from evals.oracle import Record, read_records, unfounded
+from evals.corruptions import Answer, Shop, corruptions
+from evals.oracle import read_records, unfounded
 from graph.frames import Setting, check_frame
 from graph.lexicon import Lexicon
 from graph.verify import Check, check
@@ -31,7 +32,7 @@ from shopbot.orders import Order
 from shopbot.references import references
 from shopbot.shop import Shop as ShopFolder
 from shopbot.statements import Source, policy_source, product_source
-from shopbot.types import Fact, PolicySection, Product, ProductFacts
+from shopbot.types import Fact, Product, ProductFacts
 
 SEED = 20261121
 _STEP_NUMBER = re.compile(r"\d+\.")  # the application numbers steps by itself, whatever the model writes
@@ -73,7 +74,7 @@ def read_answers(name: str) -> list[Answer]:
         try:
             row = json.loads(line)
             sentences = [part for part in split_sentences(row["answer"]) if not _STEP_NUMBER.fullmatch(part)]
-            answers.append(Answer(id=row["id"], records=row["records"], sentences=sentences))
+            answers.append(Answer(id=row["id"], records=row["records"], sentences=tuple(sentences)))
         except (ValueError, KeyError, ValidationError) as error:
             raise ConfigError(f"{path}, line {number}: {error}") from error
     return answers
@@ -143,8 +144,9 @@ def read_catalog(shop: ShopFolder) -> tuple[dict[str, Product], dict[str, Produc
     feed = read_feed(shop.catalog_feed, shop.config.currency, now)
     by_article: dict[str, dict[str, Fact]] = {}
     for row in feed.facts:
-        values = {"currency": shop.config.currency, "price_as_of": now, "stock_as_of": now, **row.changes}
-        by_article.setdefault(row.article_id, {})[row.sku] = Fact(article_id=row.article_id, sku=row.sku, **values)
+        values: dict[str, Any] = {"price_as_of": now, "stock_as_of": now, "currency": shop.config.currency}
+        fact = Fact(article_id=row.article_id, sku=row.sku, **{**values, **row.changes})
+        by_article.setdefault(row.article_id, {})[row.sku] = fact
     facts = {article: ProductFacts(own=found.pop(""), variants=found) for article, found in by_article.items()}
     return {product.id: product for product in feed.products}, facts
 

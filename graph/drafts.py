@@ -34,8 +34,10 @@ def draft_from_facts(points: Sequence[Point], state: State, turn: Turn, pen: Pen
     sources = {point.source.number: point.source for point in points}
     account = state["account"]
     facts = as_facts((point.source.number, point.statement.text) for point in points)
+    previous: Check | None = None
     for sentence in sentences_of(stream(turn.prompt(state["route"]), facts, state, turn)):
-        outcome = check(sentence, sources, turn.lexicon)
+        outcome = check(sentence, sources, turn.lexicon, previous)
+        previous = outcome if outcome.passed else previous
         if outcome.finding:
             account.findings.append(f"{outcome.finding.value}: {sentence}")
         elif outcome.source and not _already_said(sentence, account):
@@ -111,7 +113,7 @@ def _recite(
     account = state["account"]
     source: Source | None = None
     points: list[Point] = []
-    is_true = False
+    previous: Check | None = None
     # Both: a draft that is given up has to free the engine at once, for the next one.
     with closing(pieces), closing(sentences_of(pieces)) as sentences:
         for sentence in sentences:
@@ -124,17 +126,17 @@ def _recite(
                 source = sources.get(match[1])
                 points = _points_of(source, state, turn)
                 sentence = sentence[match.end() :]
-            outcome = _recited(sentence, source, turn)
+            outcome = _recited(sentence, source, turn, previous)
             if outcome.finding or source is None:
                 account.findings.append(f"{(outcome.finding or Finding.SECTION).value}: {sentence}")
-                if not is_true:
+                if previous is None:
                     return None
                 continue
-            is_true = True
+            previous = outcome
             answers = any(point.statement in outcome.statements for point in points)
             if answers and not _already_said(sentence, account):
                 pen.show_written(sentence, source, outcome.statements)
-    return points if is_true else None
+    return points if previous else None
 
 
 def _points_of(source: Source | None, state: State, turn: Turn) -> list[Point]:
@@ -144,10 +146,10 @@ def _points_of(source: Source | None, state: State, turn: Turn) -> list[Point]:
     return section_points(source.id, state["question"], state["utterance"].vector, turn)
 
 
-def _recited(sentence: str, source: Source | None, turn: Turn) -> Check:
+def _recited(sentence: str, source: Source | None, turn: Turn, previous: Check | None) -> Check:
     if source is None:
         return Check(None, finding=Finding.SECTION)
-    return check(sentence, {source.number: source}, turn.lexicon)
+    return check(sentence, {source.number: source}, turn.lexicon, previous)
 
 
 def _checked(sentence: str, setting: Setting, previous: Source | None) -> tuple[Check, str]:

@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from graph.checked import Check, Finding
 from graph.lexicon import Lexicon
-from graph.phrasing import NEUTRAL_WORDS, quantities
-from graph.verify import PRONOUNS, RANKING, Check, Finding, without_title
+from graph.phrasing import NEUTRAL_WORDS, PRONOUNS, quantities, without_title
+from graph.told_products import RANKING
 from shopbot.claims import claims_stock, options_named
 from shopbot.language import NEGATIONS, STOPWORDS, content_stems, numbers, stem, words
 from shopbot.references import REFERENCE, Reference, field_name, references, value_of

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from shopbot.language import NEGATIONS, STOPWORDS, canonical_number, is_contraction, stem, words
 
+PRONOUNS = frozenset(["it", "it's", "its", "this", "they", "these", "their", "them"])
 Quantity = tuple[str, str]
 Polar = tuple[str, bool]
 
@@ -100,11 +101,13 @@ internet online web
 _UNIT_NAMES = {
     "litr": "l", "liter": "l", "gram": "g", "kilogram": "kg", "kilo": "kg", "watt": "w", "metr": "m", "meter": "m",
     "millimetr": "mm", "kilometr": "km", "centimetr": "cm", "dollar": "$", "usd": "$", "buck": "$", "euro": "€",
-    "eur": "€", "pound": "£", "gbp": "£", "min": "minut", "h": "hour", "hr": "hour", "percent": "%", "degre": "°c", "g/m²": "gsm",
+    "eur": "€", "pound": "£", "gbp": "£", "min": "minut", "h": "hour", "hr": "hour", "percent": "%", "degre": "°c",
+    "g/m²": "gsm",
 }  # fmt: skip
 MEASURES = frozenset(
-    """g kg l ml mm cm m km w mw mah kn gsm lumen minut hour day week month year busi % °c °f c f $ € £ ¥ l/min l/h inch in lb
-    oz point micron denier""".split()
+    """g kg l ml mm cm m km w mw mah kn gsm lumen minut hour day week month year busi % °c °f c f $ € £ ¥ l/min
+    l/h inch in
+    lb oz point micron denier""".split()
 )
 
 
@@ -147,16 +150,18 @@ NEUTRAL_WORDS = """customer product item price cost currently available come wei
     feature warranty material please note sure happy help glad"""
 NEUTRAL = roots_of(NEUTRAL_WORDS)
 FRAMING = NEUTRAL | roots_of(
-    """now right today moment present still already also plus sorry afraid unfortunately course certainly indeed good news
-    answer question thing one ones pair kind type sort way part detail details record page listed list say says tell
+    """now right today moment present still already also plus sorry afraid unfortunately course certainly indeed good
+    news answer question thing one ones pair kind type sort way part detail details record page listed list say
+    says tell
     tells mention mentions given give gives know see offer sell sells go goes get got have take takes use used using
     measure measures run runs carry carries call called include included bring buy order pay paying spend want wish
     choose pick scale scales tip sit sits count total altogether whole itself compatible designed suit suited suitable
     recommend recommended intended meant people person both value figure amount number mean means work works last lasts
-    must model after before along yet put mere each version whole reach burn rate rated let able possible exactly x following follow show shown case fine usual done make come keep
+    must model after before along yet put mere each version whole reach burn rate rated let able possible
+    exactly x following follow show shown case fine usual done make come keep
     thank thanks hello hi welcome certified certification"""
 ) - roots_of("return")  # fmt: skip
-# Words by which a field is told, where its statement is what the sentence rests on; they claim nothing beside its value.
+# Words by which a field is told, where its statement is what the sentence rests on; they claim nothing themselves.
 FIELD_WORDS = {
     "burn time": "battery life runtime last run burn light",
     "beam": "reach distance far shine light beam",
@@ -203,8 +208,9 @@ def field_words(field: str) -> frozenset[str]:
 
 # The same for policies, whose own words they may be: what a retelling may add, and leave out.
 RETELLING = roots_of(
-    """now right please note also simply just then there here can may will would sorry course indeed so our your customer
-    shop cairn cost price fit come make have get take give do be go us we you mean means apply total possible able way
+    """now right please note also simply just then there here can may will would sorry course indeed so our your
+    customer shop cairn cost price fit come make have get take give do be go us we you mean means apply total
+    possible able way
     something anything either place business service item one
     """
 )
@@ -291,3 +297,20 @@ def holds(said: Quantity, known: Iterable[Quantity]) -> bool:
     number, unit = said
     counts = unit not in MEASURES
     return any(number == other and (unit == its or (counts and its not in MEASURES)) for other, its in known)
+
+
+def without_title(text: str, title: str) -> str:
+    """Take a product's title out of a text, also where some of its later words are left out ("Polar Night 1000")."""
+    first, *others = [re.escape(word) for word in title.split()]
+    return re.sub(
+        rf"\b{first}" + "".join(rf"(?:[\s-]+{word})?" for word in others) + r"(?!\w)", " ", text, flags=re.IGNORECASE
+    )
+
+
+def polarities_of(text: str) -> Iterator[Polar]:
+    """Words as they are denied, and, in a clause with a denial, as if all were: "earn no points", "don't earn"."""
+    for clause in clauses(text, joins_lists=True):
+        for word, negated in polar_words(clause):
+            yield word, negated
+            if is_negated(clause):
+                yield word, True

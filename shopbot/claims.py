@@ -13,11 +13,13 @@ _MONEY = re.compile(
 )
 _AVAILABLE = re.compile(
     r"\b(in stock|available|have (?:it|them|this|that)"
-    r"|(?<!the )left(?! (?:side|hand|chest|hip|pocket|sleeve|and right|or right))|on hand|(?:buy|order|get) (?:it|one))\b",
+    r"|(?<!the )left(?! (?:side|hand|chest|hip|pocket|sleeve|and right|or right))|on hand"
+    r"|(?:buy|order|get) (?:it|one))\b",
     re.IGNORECASE,
 )
 _UNAVAILABLE = re.compile(
-    r"\b((?:(?:completely|entirely|totally|all) )?sold out|out of stock|unavailable|none (?:of [^,;.]* )?(?:is|are)? ?left|nothing (?:is )?left|(?:is|are|all) gone"
+    r"\b((?:(?:completely|entirely|totally|all) )?sold out|out of stock|unavailable"
+    r"|none (?:of [^,;.]* )?(?:is|are)? ?left|nothing (?:is )?left|(?:is|are|all) gone"
     r"|(?:not|no longer|isn't|aren't) (?:currently )?(?:available|in stock))\b",
     re.IGNORECASE,
 )
@@ -28,12 +30,14 @@ _NOT_GONE = re.compile(
 _STOCK_WORDS = re.compile(rf"{_AVAILABLE.pattern}|{_UNAVAILABLE.pattern}", re.IGNORECASE)
 # An amount with one of these is no longer the price: it passes only as the record says it, with all its amounts.
 _LIMIT = re.compile(
-    r"\b(over|above|under|below|more than|less than|(?<!down )from|up to|at least|at most|about|around|nearly|almost)\b",
+    r"\b(over|above|under|below|more than|less than|(?<!down )from|up to|at least|at most|about|around|nearly"
+    r"|almost)\b",
     re.IGNORECASE,
 )
 # What makes an amount the one that was paid before the sale; the words stand right before the amount, or behind it.
 _OLD_PRICE = re.compile(
-    r"\b(?:down from|(?:reduced|dropped|lowered|cut) from|marked down from|from|was|were|instead of|rather than|used to (?:be|cost)"
+    r"\b(?:down from|(?:reduced|dropped|lowered|cut) from|marked down from|from|was|were|instead of|rather than"
+    r"|used to (?:be|cost)"
     r"|(?:regular|regularly|usual|usually|normal|normally|original|originally|previously|formerly)"
     r"(?: price)?(?: (?:is|was|of|at|costs?))?|list price(?: (?:is|was|of))?|not)(?: the)?\s*$",
     re.IGNORECASE,
@@ -44,8 +48,12 @@ _CHEAPER_NOW = re.compile(
     r"\b(sale|reduced|discount\w*|marked down|down to|instead of|cheaper|before the sale)\b", re.IGNORECASE
 )
 _LETTER_SIZE = re.compile(r"\b(?:X{0,3}[SL]|M)\b(?!/)")
-_EVERY = re.compile(r"\b(?:all|every|each|both|any)\b(?: of (?:the|its|our))? ?(?:the |its |our )?(?:other |two |three |four |five |\d )?"
-                    r"(?:sizes?|colou?rs?|variants?)\b|\b(?:everything|all) (?:else|other)\b|\bthe (?:rest|other (?:sizes|colou?rs))\b", re.IGNORECASE)  # fmt: skip
+_EVERY = re.compile(
+    r"\b(?:all|every|each|both|any)\b(?: of (?:the|its|our))? ?(?:the |its |our )?"
+    r"(?:other |two |three |four |five |\d )?(?:sizes?|colou?rs?|variants?)\b"
+    r"|\b(?:everything|all) (?:else|other)\b|\bthe (?:rest|other (?:sizes|colou?rs))\b",
+    re.IGNORECASE,
+)
 _OPTIONS_FOLLOW = re.compile(
     r"\b(?:in (?:the )?(?:sizes?|colou?rs?)|comes?(?: only)? in|made in|there is|get it in)\b", re.IGNORECASE
 )
@@ -107,7 +115,7 @@ def _prices(price_lines: Sequence[str], product: Product) -> tuple[dict[str, str
     is_range = "depending on" in price_lines[0]
     base = first[0] if first and not is_range else ""
     sizes = {v.size for v in product.variants if v.size}
-    paid = {"": base, **{size: base for size in sizes}}
+    paid = {"": base, **dict.fromkeys(sizes, base)}
     for line in price_lines[1:]:
         paid |= {size: amounts(line)[0] for size in sizes if line.startswith(f"In size {size},")}
     return paid, first[1] if len(first) > 1 and not is_range else None
