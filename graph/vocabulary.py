@@ -227,14 +227,12 @@ class Vocabulary:
         named: Counter[str] = Counter()
         said: Counter[str] = Counter()
         titled = False
-        for product in map(self.products.__getitem__, product_ids):
-            titled = titled or bare in map(singular, words(product.title))
-            for key, value in product.attributes.items():
-                if key in _NOT_ABOUT_IT or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-                    continue
-                if label_stems(key) == {stemmed}:
+        for product_id in product_ids:
+            titled = titled or bare in self._title_words[product_id]
+            for key, label, said_words in self._said[product_id]:
+                if label == {stemmed}:
                     named[key] += self._tells(key, stemmed)
-                elif key not in self._deniable and bare in _value_words(value):
+                elif key not in self._deniable and bare in said_words:
                     said[key] += 2 if key in self._choices else 1
         if any(named.values()):
             return Feature(word, named.most_common(1)[0][0], is_named=True)
@@ -278,14 +276,42 @@ class Vocabulary:
     def is_choice(self, feature: Feature) -> bool:
         return feature.key in self._choices
 
-    def measures(self, product_ids: Iterable[str]) -> Counter[tuple[str, str]]:
+    def measures(self, product_ids: Sequence[str]) -> Counter[tuple[str, str]]:
         """Attributes that are numbers, as (label, dimension), with how many of the products have each."""
-        found: Counter[tuple[str, str]] = Counter()
-        for product in map(self.products.__getitem__, product_ids):
-            for label in dict.fromkeys(attribute_label(key)[0] for key in product.attributes):
-                if amount := measure_of(product, label):
-                    found[(label, amount.dimension)] += 1
+        ids = tuple(product_ids)
+        if ids not in self._counted:
+            self._counted[ids] = Counter(measure for key in ids for measure in self._measured[key])
+        return self._counted[ids]
+
+    @cached_property
+    def _counted(self) -> dict[tuple[str, ...], Counter[tuple[str, str]]]:
+        return {}
+
+    @cached_property
+    def _measured(self) -> dict[str, list[tuple[str, str]]]:
+        """By product: the labels of its attributes that are numbers, with the dimension of each."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for product in self.products.values():
+            labels = dict.fromkeys(attribute_label(key)[0] for key in product.attributes)
+            amounts = ((label, measure_of(product, label)) for label in labels)
+            found[product.id] = [(label, amount.dimension) for label, amount in amounts if amount]
         return found
+
+    @cached_property
+    def _said(self) -> dict[str, list[tuple[str, frozenset[str], frozenset[str]]]]:
+        """By product: each attribute that is no number, with the stems of its name and the words of its value."""
+        return {
+            product.id: [
+                (key, frozenset(label_stems(key)), frozenset(_value_words(value)))
+                for key, value in product.attributes.items()
+                if key not in _NOT_ABOUT_IT and (isinstance(value, (bool, str, list)))
+            ]
+            for product in self.products.values()
+        }
+
+    @cached_property
+    def _title_words(self) -> dict[str, frozenset[str]]:
+        return {key: frozenset(map(singular, words(product.title))) for key, product in self.products.items()}
 
 
 def title_head(title: str) -> str | None:
