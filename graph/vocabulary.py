@@ -10,7 +10,7 @@ from itertools import pairwise
 from graph.asking import ASKING, ASKING_WORDS, nearest_word
 from shopbot.language import STOPWORDS, stem, words
 from shopbot.limits import ADJECTIVE, Feature, label_stems, measure_of, singular
-from shopbot.statements import attribute_label
+from shopbot.statements import SPOKEN, attribute_label
 from shopbot.types import Product
 
 EVERYTHING = frozenset("product products item items anything something everything gear stuff article articles".split())
@@ -282,6 +282,19 @@ class Vocabulary:
         if ids not in self._counted:
             self._counted[ids] = Counter(measure for key in ids for measure in self._measured[key])
         return self._counted[ids]
+
+    def label_words(self, product_ids: Sequence[str]) -> frozenset[str]:
+        """The stems of the names of the products' attributes, and of what customers say for those that are numbers."""
+        ids = tuple(product_ids)
+        if ids not in self._labelled:
+            spoken = [word for label, _ in self.measures(ids) for word in words(f"{label} {SPOKEN.get(label, '')}")]
+            named = {stemmed for key in ids for _, label, _ in self._said[key] for stemmed in label}
+            self._labelled[ids] = frozenset(named | set(map(stem, spoken)))
+        return self._labelled[ids]
+
+    @cached_property
+    def _labelled(self) -> dict[tuple[str, ...], frozenset[str]]:
+        return {}
 
     @cached_property
     def _counted(self) -> dict[tuple[str, ...], Counter[tuple[str, str]]]:

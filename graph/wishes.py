@@ -14,10 +14,9 @@ from graph.asking import ASKING, ASKING_WORDS, nearest_word
 from graph.vocabulary import BASIC_COLORS, EVERYTHING, Kind, Vocabulary
 from shopbot.errors import InputError
 from shopbot.language import STOPWORDS, canonical_number, stem, words
-from shopbot.limits import PRICE, Feature, Limits, Measure, Range
+from shopbot.limits import PRICE, Feature, Limits, Measure, Range, singular
 from shopbot.measures import UNITS, Quantity, quantity
 from shopbot.money import format_money, to_minor
-from shopbot.statements import SPOKEN
 
 # "Around" an amount is taken to mean within this share of it; the answer says so.
 AROUND = Fraction(1, 5)
@@ -75,10 +74,10 @@ _ORDERS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (r"heav(?:y|i)", (("weight", _HIGH),)),
     (r"warm", (("comfort temp", _LOW), ("r value", _HIGH), ("fill weight", _HIGH))),
     (r"bright", (("lumens", _HIGH),)),
-    (r"big|larg|room(?:y|i)|spacious", (("capacity", _HIGH), ("people", _HIGH), ("length", _HIGH))),
+    (r"bigg?|larg|room(?:y|i)|spacious", (("capacity", _HIGH), ("people", _HIGH), ("length", _HIGH))),
     (r"small|tin(?:y|i)|compact", (("capacity", _LOW), ("people", _LOW), ("packed length", _LOW))),
     (r"thick", (("thickness", _HIGH),)),
-    (r"thin", (("thickness", _LOW),)),
+    (r"thinn?", (("thickness", _LOW),)),
     (r"fast|quick", (("boil time", _LOW), ("setup", _LOW))),
     (r"long(?:est)?[- ]?lasting", (("burn time", _HIGH),)),
     (r"(?:best|top|high(?:ly|est)?)[- ]?rat|popular", (("rating", _HIGH),)),
@@ -95,6 +94,7 @@ _MOST = re.compile(
     r"\b(?:the )?(most|highest|longest|largest|biggest|greatest|best)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE
 )
 _LEAST = re.compile(r"\b(?:the )?(least|lowest|fewest|shortest|smallest)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE)
+_BOILS = re.compile(r"\bboils? (?:the |my )?water\b", re.IGNORECASE)
 _COUNT = re.compile(r"\bhow many\b|\b(?:number|count) of\b", re.IGNORECASE)
 _LISTS = re.compile(
     r"\b(?:which|what|list|show|find|got|have|sell|carry|stock|want|need|looking for|recommend|suggest|any|are there|is there)\b",
@@ -110,7 +110,10 @@ _SIZE = re.compile(
 )
 _SIZE_WORDS = {"small": "S", "medium": "M", "large": "L", "extra small": "XS", "extra large": "XL"}
 # Words of ASKING_WORDS that say what a thing has to be like, where they are not understood as anything else.
-_MEANT = frozenset(stem(word) for word in "warm heavy light big long winter summer spring autumn fall warmer".split())
+_MEANT = frozenset(
+    stem(word)
+    for word in "warm heavy light big long winter summer spring autumn fall warmer men mens women womens kid kids".split()
+)
 _NEGATED = frozenset("not no non without".split())
 # Words of asking for a set of products, besides those of asking for anything.
 _SET_WORDS = frozenset(
@@ -176,11 +179,13 @@ class _Reader:
         self._locale = locale
         self._unread: list[str] = []
         self._is_anything = True
+        self._head = ""
 
     def wish(self, going_on: Kind | None) -> Wish:
         kind = self._kind() or going_on
         ids = kind.product_ids if kind else tuple(self._vocabulary.products)
         self._is_anything = kind is None or kind.head in EVERYTHING
+        self._head = kind.head if kind else ""
         is_count, compares = _COUNT.search(self._text), _COMPARES.search(self._text)
         order = self._order(ids)
         price, measures = self._bounds(ids)
@@ -332,6 +337,8 @@ class _Reader:
             if found.groupdict().get("least"):
                 direction = _HIGH if direction == _LOW else _LOW
             self._blank(found)
+            if field == "boil time":
+                self._take(_BOILS)
             return Order(field, direction, found[0].lower())
         return None
 
@@ -392,26 +399,36 @@ class _Reader:
             if self._take(re.compile(rf"\b{pattern}s?\b", re.IGNORECASE)):
                 features[phrase.word] = phrase
         said = words(self._text)
-        labels = [label for label, _ in self._vocabulary.measures(ids)]
-        measured = {stem(word) for label in labels for word in (*words(label), *words(SPOKEN.get(label, "")))} - _MEANT
         for place, word in enumerate(said):
-            if word in STOPWORDS or len(word) < 2 or word[0].isdigit() or word in _NEGATED or stem(word) in _SET_WORDS:
+            if word in STOPWORDS or len(word) < 2 or word[0].isdigit() or word in _NEGATED | _WEAK:
                 continue
-            feature = self._vocabulary.feature(word, ids)
-            if feature and self._is_anything and not feature.is_named and not self._vocabulary.is_choice(feature):
-                feature = None  # of a whole catalog, a word in somebody's list of highlights says nothing
-            if feature and (
-                word in _WEAK or (stem(word) in ASKING_WORDS | measured and not self._vocabulary.is_choice(feature))
-            ):
-                feature = None
+            feature = None if stem(word) in _SET_WORDS else self._feature(word, ids)
             if feature:
                 negated = _NEGATED & set(said[max(0, place - 2) : place])
                 features[feature.word] = replace(feature, is_wanted=not negated)
-            elif stem(word) in _MEANT or (
-                stem(word) not in ASKING_WORDS and stem(word) not in measured and word not in EVERYTHING
-            ):
+            elif stem(word) in _MEANT or not self._is_filler(word, ids):
                 rest.append(word)
         return tuple(features.values()), tuple(rest)
+
+
+    def _feature(self, word: str, ids: Sequence[str]) -> Feature | None:
+        """What a word says of the products, where it says something: words of asking do so as a choice at most."""
+        feature = self._vocabulary.feature(word, ids)
+        if feature is None or stem(word) in _MEANT or feature.is_named or self._vocabulary.is_choice(feature):
+            return feature
+        if self._is_anything:
+            return None  # of a whole catalog, a word in somebody's list of highlights says nothing
+        return None if self._is_filler(word, ids) else feature
+
+    def _is_filler(self, word: str, ids: Sequence[str]) -> bool:
+        """Whether a word only asks, names an attribute, or names the kind once more."""
+        stemmed = stem(word)
+        return (
+            stemmed in ASKING_WORDS | _SET_WORDS
+            or word in EVERYTHING
+            or stemmed in self._vocabulary.label_words(ids)
+            or singular(word) == self._head
+        )
 
 
 # Words that are values of some choice, and mean something else in a question.

@@ -90,7 +90,7 @@ class Feature:
     def has(self, product: Product) -> bool | None:
         """Whether the record says that the product is so; None where it does not state it."""
         value = product.attributes.get(self.key) if self.key else None
-        stated = None if value in (None, "", []) else self._read(value)  # type: ignore[arg-type]  # not None here
+        stated = None if value in (None, "", []) else self._read(value)
         if stated is None and singular(self.word) in map(singular, words(f"{product.title} {product.category}")):
             stated = True
         return stated if stated is None else stated == self.is_wanted
