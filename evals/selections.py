@@ -27,8 +27,8 @@ class SelectionCase(Frozen):
     """A conversation, and the products that its last message asks for.
 
     `where` are conditions on a row of the feed, all of which hold; "says" and "lacks" are regular expressions, and an
-    id in place of a number means that product's value. `best` is a field with "low" or "high", `count` whether the number
-    has to be said.
+    id in place of a number means that product's value. `best` is a field with "low" or "high", `count` whether the
+    number has to be said.
     """
 
     id: str
@@ -69,7 +69,9 @@ def expected(case: SelectionCase, rows: Sequence[Row]) -> set[str]:
 def _holds(row: Row, name: str, operator: Operator, value: str | float, *, by_id: Mapping[str, Row]) -> bool:
     texts = _texts(row, name)
     if operator == "says":
-        return any(re.search(str(value), text, re.IGNORECASE if name not in ("title", "color") else 0) for text in texts)
+        return any(
+            re.search(str(value), text, re.IGNORECASE if name not in ("title", "color") else 0) for text in texts
+        )
     if operator == "lacks":
         return bool(texts) and not any(re.search(str(value), text, re.IGNORECASE) for text in texts)
     if operator == "==" and isinstance(value, str):
@@ -85,7 +87,7 @@ def _holds(row: Row, name: str, operator: Operator, value: str | float, *, by_id
 
 def _number(row: Row, name: str) -> float | None:
     if name == "price":
-        return min(price for price in (row["price"], row.get("sale_price")) if price is not None)
+        return float(min(price for price in (row["price"], row.get("sale_price")) if price is not None))
     value = row["attributes"].get(name)
     return float(value) if value is not None else None
 

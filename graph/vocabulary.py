@@ -70,7 +70,7 @@ class Vocabulary:
 
     @cached_property
     def _categories(self) -> dict[str, list[tuple[str, frozenset[str]]]]:
-        """By the head of a category's name: the categories, with the words before the head. "Hats & Gloves" has none."""
+        """By the head of a category's name: the categories, with the words before it. "Hats & Gloves" has no head."""
         found: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
         for name in dict.fromkeys(product.category for product in self.products.values()):
             said = [singular(word) for word in words(name.replace("-", " "))]
@@ -120,7 +120,7 @@ class Vocabulary:
         return said in self._known or singular(said) in self._known or stem(said) in ASKING or said in BASIC_COLORS
 
     def nearest_head(self, word: str) -> str | None:
-        """The word for a kind of product that a word misspells: "jakcets" -> "jackets"; two letters swapped in a short one."""
+        """The word for a kind of product that a word misspells: "jakcets" -> "jackets"."""
         bare = singular(word)
         swapped = (head for head in self._heads if len(bare) >= 4 and sorted(head) == sorted(bare))
         nearest = nearest_word(bare, self._heads) or next(swapped, None)
@@ -328,7 +328,7 @@ class Vocabulary:
 
 
 def title_head(title: str) -> str | None:
-    """The word that says what a title names: its last one that is no number or unit, "tarp" in "Lapwing Tarp 3 x 3 m"."""
+    """What a title names: its last word that is no number or unit, "tarp" in "Lapwing Tarp 3 x 3 m"."""
     named = [word for word in words(title) if word[0].isalpha() and len(word) > 2]
     return singular(named[-1]) if named else None
 

@@ -6,7 +6,7 @@ words come from the pinned catalog version, so that any catalog can be asked; on
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -28,8 +28,8 @@ _CURRENCY = r"dollars?|bucks?|usd|euros?|eur|gbp|quid"
 _AMOUNT = rf"(?P<sign{{n}}>[$€£]\s*)?(?P<number{{n}}>{_NUMBER})(?:[\s-]?(?P<unit{{n}}>{_CURRENCY}|{_UNIT})(?![a-z]))?"
 _BELOW = r"under|below|less than|cheaper than|lighter than|smaller than|fewer than|colder than"
 _AT_MOST = (
-    r"at most|at the most|no more than|not more than|up to|max(?:imum)?(?: of)?|within|no heavier than|not over|not above"
-    r"|no pricier than|as low as|down to|tops|<=|≤"
+    r"at most|at the most|no more than|not more than|up to|max(?:imum)?(?: of)?|within|no heavier than"
+    r"|not over|not above|no pricier than|as low as|down to|tops|<=|≤"
 )
 _ABOVE = r"over|above|more than|heavier than|bigger than|larger than|longer than|brighter than|beyond"
 _AT_LEAST = r"at least|min(?:imum)?(?: of)?|no less than|not less than|starting (?:at|from)|upwards of|>=|≥"
@@ -54,14 +54,16 @@ _AFTER = re.compile(
 _EXACT = re.compile(rf"{_AMOUNT.format(n='')}", re.IGNORECASE)
 # How units are written.
 _SHOWN = {
-    **dict.fromkeys(("c", "°c", "celsius", "degrees", "degree", "centigrade", "°"), "°C"), **dict.fromkeys(("f", "°f", "fahrenheit"), "°F"),
+    **dict.fromkeys(("c", "°c", "celsius", "degrees", "degree", "centigrade", "°"), "°C"),
+    **dict.fromkeys(("f", "°f", "fahrenheit"), "°F"),
     **dict.fromkeys(("person", "persons", "man", "p", "sleeper", "sleepers"), "people"),
 }  # fmt: skip
 _DIGITS = {
     word: str(number) for number, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)
 }
 _COUNTED = re.compile(
-    rf"\b(?P<before>(?:sleeps?|for)\s+)?(?P<number>{'|'.join(_DIGITS)}|\d+)(?P<after>[\s-]*(?:person|persons|people|man|p|adults)\b)?",
+    rf"\b(?P<before>(?:sleeps?|for)\s+)?(?P<number>{'|'.join(_DIGITS)}|\d+)"
+    r"(?P<after>[\s-]*(?:person|persons|people|man|p|adults)\b)?",
     re.IGNORECASE,
 )
 
@@ -83,9 +85,11 @@ _ORDERS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (r"(?:best|top|high(?:ly|est)?)[- ]?rat|popular", (("rating", _HIGH),)),
     (r"(?:most|best)[- ]review", (("review count", _HIGH),)),
 )
+_SUPERLATIVE = r"\b(?:(?P<least>least)\s+|most\s+)(?:{adjective})\w*|\b(?:{adjective})(?:i?e?st|ed)\b"
 # The superlative that orders the way a comparative does.
 AS_ORDER = {
-    "cheaper": "cheapest", "less expensive": "least expensive", "more affordable": "most affordable", "pricier": "priciest",
+    "cheaper": "cheapest", "less expensive": "least expensive", "more affordable": "most affordable",
+    "pricier": "priciest",
     "more expensive": "most expensive", "lighter": "lightest", "heavier": "heaviest", "warmer": "warmest",
     "brighter": "brightest", "bigger": "biggest", "larger": "largest", "roomier": "roomiest", "smaller": "smallest",
     "thicker": "thickest", "thinner": "thinnest", "better rated": "best rated", "higher rated": "highest rated",
@@ -96,29 +100,28 @@ _MOST = re.compile(
 _LEAST = re.compile(r"\b(?:the )?(least|lowest|fewest|shortest|smallest)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE)
 _BOILS = re.compile(r"\bboils? (?:the |my )?water\b", re.IGNORECASE)
 _COUNT = re.compile(r"\bhow many\b|\b(?:number|count) of\b", re.IGNORECASE)
-_LISTS = re.compile(
-    r"\b(?:which|what|list|show|find|got|have|sell|carry|stock|want|need|looking for|recommend|suggest|any|are there|is there)\b",
-    re.IGNORECASE,
-)
-_COMPARES = re.compile(r"\b(?:compar\w+|versus|vs\.?|differen\w+|side by side)\b", re.IGNORECASE)
+COMPARES = re.compile(r"\b(?:compar\w+|versus|vs\.?|differen\w+|side by side)\b", re.IGNORECASE)
 _IN_STOCK = re.compile(
     r"\b(?:in[- ]stock|available(?: now| today| right now)?|not sold out|still (?:have|got))\b", re.IGNORECASE
 )
 _SIZE = re.compile(
-    r"\b(?:in\s+)?(?:(?:eu|us|uk)\s+)?sizes?\s+(?:eu\s+)?(?P<named>[\w/.-]+)|\bin\s+(?:an?\s+)?(?P<short>x{0,3}[sl]|m)\b",
+    r"\b(?:in\s+)?(?:(?:eu|us|uk)\s+)?sizes?\s+(?:eu\s+)?(?P<named>[\w/.-]+)"
+    r"|\bin\s+(?:an?\s+)?(?P<short>x{0,3}[sl]|m)\b",
     re.IGNORECASE,
 )
 _SIZE_WORDS = {"small": "S", "medium": "M", "large": "L", "extra small": "XS", "extra large": "XL"}
 # Words of ASKING_WORDS that say what a thing has to be like, where they are not understood as anything else.
 _MEANT = frozenset(
     stem(word)
-    for word in "warm heavy light big long winter summer spring autumn fall warmer men mens women womens kid kids".split()
+    for word in """warm heavy light big long winter summer spring autumn fall warmer men mens women womens kid
+    kids""".split()
 )
 _NEGATED = frozenset("not no non without".split())
 # Words of asking for a set of products, besides those of asking for anything.
 _SET_WORDS = frozenset(
     stem(word)
-    for word in """list many number count total altogether different cheap affordable inexpensive pricey expensive priced budget
+    for word in """list many number count total altogether different cheap affordable inexpensive pricey expensive
+    priced budget
     compare versus difference between around about roughly least most lowest highest rated top made comes available left
     within maximum minimum weigh weighs weighing rating stars only cost costing spend spending smallest largest biggest
     longest shortest brightest thickest thinnest fastest quickest roomiest popular warmest lighter cheaper heavier
@@ -146,7 +149,7 @@ class Wish:
     """
 
     ask: Ask
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     kind: Kind | None = None
     order: Order | None = None
     rest: tuple[str, ...] = ()
@@ -186,7 +189,7 @@ class _Reader:
         ids = kind.product_ids if kind else tuple(self._vocabulary.products)
         self._is_anything = kind is None or kind.head in EVERYTHING
         self._head = kind.head if kind else ""
-        is_count, compares = _COUNT.search(self._text), _COMPARES.search(self._text)
+        is_count, compares = _COUNT.search(self._text), COMPARES.search(self._text)
         order = self._order(ids)
         price, measures = self._bounds(ids)
         in_stock = self._take(_IN_STOCK)
@@ -236,7 +239,8 @@ class _Reader:
             return label is not None
 
         for pattern, how_of, is_sure in (
-            (_BETWEEN, _is_between, True), (_AFTER, _named_group, True), (_BOUND, _named_group, True), (_EXACT, _exactly, False),
+            (_BETWEEN, _is_between, True), (_AFTER, _named_group, True), (_BOUND, _named_group, True),
+            (_EXACT, _exactly, False),
         ):  # fmt: skip
             for found in list(pattern.finditer(self._text))[::-1]:
                 how = how_of(found)
@@ -319,27 +323,17 @@ class _Reader:
                     self._blank(found)
                     return Order(label, direction, found[0].lower().removeprefix("the "))
         for adjective, choices in _ORDERS:
-            found = re.search(
-                rf"\b(?:(?P<least>least)\s+|most\s+)(?:{adjective})\w*|\b(?:{adjective})(?:i?e?st|ed)\b",
-                self._text,
-                re.IGNORECASE,
-            )
-            if found is None:
+            said = re.search(_SUPERLATIVE.format(adjective=adjective), self._text, re.IGNORECASE)
+            held = [choice for choice in choices if choice[0] == PRICE or _is_usual(choice[0], known, len(ids))]
+            if said is None or not held:
                 continue
-            held = [
-                (field, direction)
-                for field, direction in choices
-                if field == PRICE or _is_usual(field, known, len(ids))
-            ]
-            if not held:
-                continue
-            field, direction = held[0]
-            if found.groupdict().get("least"):
+            name, direction = held[0]
+            if said["least"]:
                 direction = _HIGH if direction == _LOW else _LOW
-            self._blank(found)
-            if field == "boil time":
+            self._blank(said)
+            if name == "boil time":
                 self._take(_BOILS)
-            return Order(field, direction, found[0].lower())
+            return Order(name, direction, said[0].lower())
         return None
 
     # ------------------------------------------------------------ options
@@ -409,7 +403,6 @@ class _Reader:
             elif stem(word) in _MEANT or not self._is_filler(word, ids):
                 rest.append(word)
         return tuple(features.values()), tuple(rest)
-
 
     def _feature(self, word: str, ids: Sequence[str]) -> Feature | None:
         """What a word says of the products, where it says something: words of asking do so as a choice at most."""

@@ -23,7 +23,6 @@ def test_the_development_questions_are_answered_from_the_records(assistant: Any)
         if not is_right(case, result, ROWS, MOST_LISTED):
             wrong[case.id] = (case.messages, sorted(expected(case, ROWS)), result.product_ids, result.answer[:300])
     share = 1 - len(wrong) / len(CASES)
-    print(f"right: {share:.1%} of {len(CASES)}", *wrong.items(), sep="\n")
     assert share >= LEAST_RIGHT, wrong
 
 
@@ -35,7 +34,9 @@ def test_there_are_enough_questions_and_each_has_something_to_find() -> None:
 
 def test_the_oracle_can_tell_a_wrong_answer(assistant: Any) -> None:
     services = assistant().services
-    right = SelectionCase(id="x", messages=("tents under $300",), where=(("category", "==", "Tents"), ("price", "<", 300)))
+    right = SelectionCase(
+        id="x", messages=("tents under $300",), where=(("category", "==", "Tents"), ("price", "<", 300))
+    )
     result = answer(services.deps, services.graph, right)
     assert is_right(right, result, ROWS, MOST_LISTED)
     other = right.model_copy(update={"where": (("category", "==", "Tents"), ("price", "<", 200))})

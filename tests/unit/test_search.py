@@ -39,7 +39,9 @@ class ExactIndex:
     def products(self, vector: Vectors, k: int, ids: Sequence[str] | None = None) -> list[tuple[str, float]]:
         self.asked.append(k)
         allowed = self.vectors.keys() if ids is None else set(ids)
-        found = [(record_id, float(other @ vector)) for record_id, other in self.vectors.items() if record_id in allowed]
+        found = [
+            (record_id, float(other @ vector)) for record_id, other in self.vectors.items() if record_id in allowed
+        ]
         return sorted(found, key=lambda item: (-item[1], item[0]))[:k]
 
 
