@@ -215,7 +215,7 @@ def prompts_of(arm: str, max_tokens: int, values: Values = "referred") -> dict[s
 
 
 def check_rules(shop: Shop, figures: Figures | None, destinations: tuple[Destination, ...] = ()) -> None:
-    """Raise ConfigError naming the figures of order_rules.yaml and delivery.yaml that the shop's policies do not say."""
+    """Raise ConfigError naming the figures of order_rules.yaml and delivery.yaml that the policies do not say."""
     policies = {section.id: section for section in shop.policies}
     DeliveryRates(destinations, policies, shop.config.currency).check()
     if figures is not None:

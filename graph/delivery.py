@@ -28,7 +28,7 @@ _TIMES = re.compile(rf"\b(?P<count>\d{{1,2}}|{'|'.join(_COUNT)})\s+(?:x\s+)?(?:o
 
 
 def delivery_points(question: str, turn: Turn) -> list[Point]:
-    """What each way of delivery costs and takes; nothing where the question names no basket, or is about something else."""
+    """What each way of delivery costs and takes; nothing where the question names no basket, or asks something else."""
     rates = turn.rates
     if not _DELIVERY.search(question) or not _ASKS.search(question) or _BACK.search(question) or rates is None:
         return []

@@ -173,7 +173,7 @@ class Turn:
 
     @cached_property
     def rates(self) -> DeliveryRates | None:
-        """What delivery costs, by the policies of the pinned version; None where the shop does not say where it stands."""
+        """What delivery costs, by the policies of the pinned version; None where nothing says where that stands."""
         if not self.deps.destinations:
             return None
         return DeliveryRates(self.deps.destinations, self.version.policies, self.deps.shop.config.currency)

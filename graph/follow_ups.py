@@ -11,7 +11,7 @@ from fractions import Fraction
 from graph.deps import Turn
 from graph.turn import Message
 from graph.vocabulary import EVERYTHING, Kind
-from graph.wishes import AS_ORDER, Order, Wish, money, read_wish
+from graph.wishes import AS_ORDER, COMPARES, Order, Wish, money, read_wish
 from shopbot.language import stem, words
 from shopbot.limits import PRICE, Limits, Measure, Range, measure_of, price_minor
 
@@ -22,14 +22,15 @@ MOST_RELATIVE = 5
 BRIEF = 9
 """A message of at most so many words can narrow what was asked before."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_PLACE = rf"(?P<word>{'|'.join(_ORDINALS)}|last|\d{{1,2}}(?=st|nd|rd|th))(?:st|nd|rd|th)?"
 _ORDINAL = re.compile(
-    rf"\b(?:the\s+)?(?:(?:number|no\.?|option)\s*(?=\d))?(?P<word>{'|'.join(_ORDINALS)}|last|(?<=number )\d{{1,2}}|(?<=option )\d{{1,2}}"
-    r"|\d{1,2}(?=st|nd|rd|th))(?:st|nd|rd|th)?(?:\s+(?:one|item|option|product)\b|(?=\s*[?.!,]*$))",
+    rf"\b(?:the\s+)?{_PLACE}(?:\s+(?:one|item|option|product)\b|(?=\s*[?.!,]*$))"
+    r"|\b(?:number|no\.?|option)\s*(?P<number>\d{1,2})\b",
     re.IGNORECASE,
 )
 _COMPARATIVE = re.compile(
-    r"\b(?P<word>cheaper|less expensive|more affordable|pricier|more expensive|lighter|heavier|warmer|brighter|bigger|larger"
-    r"|roomier|smaller|thicker|thinner|better rated|higher rated)\b(?P<than>\s+than\b)?",
+    r"\b(?P<word>cheaper|less expensive|more affordable|pricier|more expensive|lighter|heavier|warmer|brighter|bigger"
+    r"|larger|roomier|smaller|thicker|thinner|better rated|higher rated)\b(?P<than>\s+than\b)?",
     re.IGNORECASE,
 )
 _THAN_AMOUNT = re.compile(r"\b\w+er than\s*[$€£]?\s*\d", re.IGNORECASE)
@@ -42,7 +43,6 @@ _THE_CHEAPER_ONE = re.compile(
     r"\bthe (?P<word>cheaper|lighter|heavier|warmer|brighter|bigger|larger|smaller|pricier) one\b", re.IGNORECASE
 )
 _FIRST_FEW = re.compile(r"\b(?:first|those|these|the) (two|three|four|2|3|4)\b", re.IGNORECASE)
-_COMPARES = re.compile(r"\b(?:compar\w+|versus|vs\.?|differen\w+|side by side)\b", re.IGNORECASE)
 _IN_COLOR = re.compile(r"\bin\s+(?:the\s+)?(?:colou?r\s+)?(\w+)", re.IGNORECASE)
 
 
@@ -53,7 +53,7 @@ def resolved(question: str, history: Sequence[Message], turn: Turn) -> str:
         return question
     if found := _ORDINAL.search(question):
         shown = shown_lists(history, turn)[:1]
-        if shown and (key := _at(found["word"].lower(), shown[0])):
+        if shown and (key := _at((found["word"] or found["number"]).lower(), shown[0])):
             return _named(question, found, key, turn)
     found = _THE_CHEAPER_ONE.search(question)
     if found and (shown := shown_lists(history, turn)[:1]):
@@ -115,7 +115,7 @@ def wish_of(question: str, history: Sequence[Message], turn: Turn) -> Wish | Non
     if len(named) > 1:
         return _of_set(question, in_order(question, [ids[0] for ids in named if len(ids) == 1], turn), turn)
     wish = read(question, turn)
-    if _COMPARES.search(question) and (shown := _to_compare(question, history, turn)):
+    if COMPARES.search(question) and (shown := _to_compare(question, history, turn)):
         return Wish("compare", kind=these(shown))
     if named or (turn.lexicon.mentions(question) and not wish.is_selective):
         return None
@@ -189,7 +189,7 @@ def _says_kind_only(question: str, wish: Wish) -> bool:
 
 
 def _earlier(history: Sequence[Message], turn: Turn) -> Wish | None:
-    """What the messages before asked of the catalog, the later ones narrowing the earlier; None after a product's name."""
+    """What the messages before asked of the catalog, later ones narrowing earlier; None after a product's name."""
     wish: Wish | None = None
     for message in (message for message in history if message.role == "user"):
         if outright(message.content, turn):
@@ -206,7 +206,7 @@ def _earlier(history: Sequence[Message], turn: Turn) -> Wish | None:
 
 
 def _continued(question: str, wish: Wish, earlier: Wish, turn: Turn) -> Wish | None:
-    """An earlier wish narrowed by a message, or asked of another kind; None where the message says nothing of either."""
+    """An earlier wish narrowed by a message, or asked of another kind; None where the message does neither."""
     if wish.kind:
         limits = _for_kind(earlier.limits, wish.kind, turn)
         return replace(earlier, kind=wish.kind, limits=limits, rest=(), unread=())
@@ -314,7 +314,7 @@ def _of_set(question: str, ids: Sequence[str], turn: Turn) -> Wish | None:
     """A comparison of products that are named, or which of them is the cheapest; None for any other question."""
     if len(ids) < 2:
         return None
-    if _COMPARES.search(question):
+    if COMPARES.search(question):
         return Wish("compare", kind=these(ids))
     found = _COMPARATIVE.search(question)
     order = _order(found["word"].lower(), ids, turn) if found else read(question, turn, these(ids)).order

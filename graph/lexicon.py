@@ -99,7 +99,7 @@ class Lexicon:
         return self._by_name(Counter(self._corrected(content_stems(text))))
 
     def titles_in(self, text: str) -> list[str]:
-        """Ids of the products whose whole titles stand in a text, in their order; of titles within titles the longest."""
+        """Ids of the products whose whole titles stand in a text, in its order; of a title in another the longer."""
         said = {stem(word) for word in words(text)}
         candidates = {key for word in said for key in self._by_word.get(word, ()) if set(self._titles[key]) <= said}
         places: dict[int, tuple[int, str]] = {}

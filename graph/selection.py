@@ -1,4 +1,4 @@
-"""Lists, counts, superlatives and comparisons: computed over every product of a kind, from its record and live facts."""
+"""Lists, counts, superlatives and comparisons: computed over every product of a kind, from record and live facts."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -80,8 +80,9 @@ class State(TypedDict, total=False):
     """`points` are what the answer must say, `lead` what is said before them in the shop's words.
 
     `sources` are the records that the question is about, whole; the points may be of them or of others;
-    `asked` is what is asked of each. `wish` is what the conversation asks of the catalog as a whole. Only `change`, a proposal that waits for the customer's yes, outlives its turn and
-    lies in the conversation's checkpoint; everything else is of one turn, and never written there.
+    `asked` is what is asked of each. `wish` is what the conversation asks of the catalog as a whole. Only `change`, a
+    proposal that waits for the customer's yes, outlives its turn and lies in the conversation's checkpoint; everything
+    else is of one turn, and never written there.
     """
 
     change: dict[str, Any] | None

@@ -10,7 +10,7 @@ from itertools import pairwise
 from graph.asking import ASKING, ASKING_WORDS, nearest_word
 from shopbot.language import STOPWORDS, stem, words
 from shopbot.limits import ADJECTIVE, Feature, label_stems, measure_of, singular
-from shopbot.statements import attribute_label
+from shopbot.statements import SPOKEN, attribute_label
 from shopbot.types import Product
 
 EVERYTHING = frozenset("product products item items anything something everything gear stuff article articles".split())
@@ -70,7 +70,7 @@ class Vocabulary:
 
     @cached_property
     def _categories(self) -> dict[str, list[tuple[str, frozenset[str]]]]:
-        """By the head of a category's name: the categories, with the words before the head. "Hats & Gloves" has none."""
+        """By the head of a category's name: the categories, with the words before it. "Hats & Gloves" has no head."""
         found: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
         for name in dict.fromkeys(product.category for product in self.products.values()):
             said = [singular(word) for word in words(name.replace("-", " "))]
@@ -120,7 +120,7 @@ class Vocabulary:
         return said in self._known or singular(said) in self._known or stem(said) in ASKING or said in BASIC_COLORS
 
     def nearest_head(self, word: str) -> str | None:
-        """The word for a kind of product that a word misspells: "jakcets" -> "jackets"; two letters swapped in a short one."""
+        """The word for a kind of product that a word misspells: "jakcets" -> "jackets"."""
         bare = singular(word)
         swapped = (head for head in self._heads if len(bare) >= 4 and sorted(head) == sorted(bare))
         nearest = nearest_word(bare, self._heads) or next(swapped, None)
@@ -227,14 +227,12 @@ class Vocabulary:
         named: Counter[str] = Counter()
         said: Counter[str] = Counter()
         titled = False
-        for product in map(self.products.__getitem__, product_ids):
-            titled = titled or bare in map(singular, words(product.title))
-            for key, value in product.attributes.items():
-                if key in _NOT_ABOUT_IT or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-                    continue
-                if label_stems(key) == {stemmed}:
+        for product_id in product_ids:
+            titled = titled or bare in self._title_words[product_id]
+            for key, label, said_words in self._said[product_id]:
+                if label == {stemmed}:
                     named[key] += self._tells(key, stemmed)
-                elif key not in self._deniable and bare in _value_words(value):
+                elif key not in self._deniable and bare in said_words:
                     said[key] += 2 if key in self._choices else 1
         if any(named.values()):
             return Feature(word, named.most_common(1)[0][0], is_named=True)
@@ -278,18 +276,59 @@ class Vocabulary:
     def is_choice(self, feature: Feature) -> bool:
         return feature.key in self._choices
 
-    def measures(self, product_ids: Iterable[str]) -> Counter[tuple[str, str]]:
+    def measures(self, product_ids: Sequence[str]) -> Counter[tuple[str, str]]:
         """Attributes that are numbers, as (label, dimension), with how many of the products have each."""
-        found: Counter[tuple[str, str]] = Counter()
-        for product in map(self.products.__getitem__, product_ids):
-            for label in dict.fromkeys(attribute_label(key)[0] for key in product.attributes):
-                if amount := measure_of(product, label):
-                    found[(label, amount.dimension)] += 1
+        ids = tuple(product_ids)
+        if ids not in self._counted:
+            self._counted[ids] = Counter(measure for key in ids for measure in self._measured[key])
+        return self._counted[ids]
+
+    def label_words(self, product_ids: Sequence[str]) -> frozenset[str]:
+        """The stems of the names of the products' attributes, and of what customers say for those that are numbers."""
+        ids = tuple(product_ids)
+        if ids not in self._labelled:
+            spoken = [word for label, _ in self.measures(ids) for word in words(f"{label} {SPOKEN.get(label, '')}")]
+            named = {stemmed for key in ids for _, label, _ in self._said[key] for stemmed in label}
+            self._labelled[ids] = frozenset(named | set(map(stem, spoken)))
+        return self._labelled[ids]
+
+    @cached_property
+    def _labelled(self) -> dict[tuple[str, ...], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _counted(self) -> dict[tuple[str, ...], Counter[tuple[str, str]]]:
+        return {}
+
+    @cached_property
+    def _measured(self) -> dict[str, list[tuple[str, str]]]:
+        """By product: the labels of its attributes that are numbers, with the dimension of each."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for product in self.products.values():
+            labels = dict.fromkeys(attribute_label(key)[0] for key in product.attributes)
+            amounts = ((label, measure_of(product, label)) for label in labels)
+            found[product.id] = [(label, amount.dimension) for label, amount in amounts if amount]
         return found
+
+    @cached_property
+    def _said(self) -> dict[str, list[tuple[str, frozenset[str], frozenset[str]]]]:
+        """By product: each attribute that is no number, with the stems of its name and the words of its value."""
+        return {
+            product.id: [
+                (key, frozenset(label_stems(key)), frozenset(_value_words(value)))
+                for key, value in product.attributes.items()
+                if key not in _NOT_ABOUT_IT and (isinstance(value, (bool, str, list)))
+            ]
+            for product in self.products.values()
+        }
+
+    @cached_property
+    def _title_words(self) -> dict[str, frozenset[str]]:
+        return {key: frozenset(map(singular, words(product.title))) for key, product in self.products.items()}
 
 
 def title_head(title: str) -> str | None:
-    """The word that says what a title names: its last one that is no number or unit, "tarp" in "Lapwing Tarp 3 x 3 m"."""
+    """What a title names: its last word that is no number or unit, "tarp" in "Lapwing Tarp 3 x 3 m"."""
     named = [word for word in words(title) if word[0].isalpha() and len(word) > 2]
     return singular(named[-1]) if named else None
 

@@ -6,7 +6,7 @@ words come from the pinned catalog version, so that any catalog can be asked; on
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -14,10 +14,9 @@ from graph.asking import ASKING, ASKING_WORDS, nearest_word
 from graph.vocabulary import BASIC_COLORS, EVERYTHING, Kind, Vocabulary
 from shopbot.errors import InputError
 from shopbot.language import STOPWORDS, canonical_number, stem, words
-from shopbot.limits import PRICE, Feature, Limits, Measure, Range
+from shopbot.limits import PRICE, Feature, Limits, Measure, Range, singular
 from shopbot.measures import UNITS, Quantity, quantity
 from shopbot.money import format_money, to_minor
-from shopbot.statements import SPOKEN
 
 # "Around" an amount is taken to mean within this share of it; the answer says so.
 AROUND = Fraction(1, 5)
@@ -29,8 +28,8 @@ _CURRENCY = r"dollars?|bucks?|usd|euros?|eur|gbp|quid"
 _AMOUNT = rf"(?P<sign{{n}}>[$€£]\s*)?(?P<number{{n}}>{_NUMBER})(?:[\s-]?(?P<unit{{n}}>{_CURRENCY}|{_UNIT})(?![a-z]))?"
 _BELOW = r"under|below|less than|cheaper than|lighter than|smaller than|fewer than|colder than"
 _AT_MOST = (
-    r"at most|at the most|no more than|not more than|up to|max(?:imum)?(?: of)?|within|no heavier than|not over|not above"
-    r"|no pricier than|as low as|down to|tops|<=|≤"
+    r"at most|at the most|no more than|not more than|up to|max(?:imum)?(?: of)?|within|no heavier than"
+    r"|not over|not above|no pricier than|as low as|down to|tops|<=|≤"
 )
 _ABOVE = r"over|above|more than|heavier than|bigger than|larger than|longer than|brighter than|beyond"
 _AT_LEAST = r"at least|min(?:imum)?(?: of)?|no less than|not less than|starting (?:at|from)|upwards of|>=|≥"
@@ -55,14 +54,16 @@ _AFTER = re.compile(
 _EXACT = re.compile(rf"{_AMOUNT.format(n='')}", re.IGNORECASE)
 # How units are written.
 _SHOWN = {
-    **dict.fromkeys(("c", "°c", "celsius", "degrees", "degree", "centigrade", "°"), "°C"), **dict.fromkeys(("f", "°f", "fahrenheit"), "°F"),
+    **dict.fromkeys(("c", "°c", "celsius", "degrees", "degree", "centigrade", "°"), "°C"),
+    **dict.fromkeys(("f", "°f", "fahrenheit"), "°F"),
     **dict.fromkeys(("person", "persons", "man", "p", "sleeper", "sleepers"), "people"),
 }  # fmt: skip
 _DIGITS = {
     word: str(number) for number, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)
 }
 _COUNTED = re.compile(
-    rf"\b(?P<before>(?:sleeps?|for)\s+)?(?P<number>{'|'.join(_DIGITS)}|\d+)(?P<after>[\s-]*(?:person|persons|people|man|p|adults)\b)?",
+    rf"\b(?P<before>(?:sleeps?|for)\s+)?(?P<number>{'|'.join(_DIGITS)}|\d+)"
+    r"(?P<after>[\s-]*(?:person|persons|people|man|p|adults)\b)?",
     re.IGNORECASE,
 )
 
@@ -75,18 +76,20 @@ _ORDERS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (r"heav(?:y|i)", (("weight", _HIGH),)),
     (r"warm", (("comfort temp", _LOW), ("r value", _HIGH), ("fill weight", _HIGH))),
     (r"bright", (("lumens", _HIGH),)),
-    (r"big|larg|room(?:y|i)|spacious", (("capacity", _HIGH), ("people", _HIGH), ("length", _HIGH))),
+    (r"bigg?|larg|room(?:y|i)|spacious", (("capacity", _HIGH), ("people", _HIGH), ("length", _HIGH))),
     (r"small|tin(?:y|i)|compact", (("capacity", _LOW), ("people", _LOW), ("packed length", _LOW))),
     (r"thick", (("thickness", _HIGH),)),
-    (r"thin", (("thickness", _LOW),)),
+    (r"thinn?", (("thickness", _LOW),)),
     (r"fast|quick", (("boil time", _LOW), ("setup", _LOW))),
     (r"long(?:est)?[- ]?lasting", (("burn time", _HIGH),)),
     (r"(?:best|top|high(?:ly|est)?)[- ]?rat|popular", (("rating", _HIGH),)),
     (r"(?:most|best)[- ]review", (("review count", _HIGH),)),
 )
+_SUPERLATIVE = r"\b(?:(?P<least>least)\s+|most\s+)(?:{adjective})\w*|\b(?:{adjective})(?:i?e?st|ed)\b"
 # The superlative that orders the way a comparative does.
 AS_ORDER = {
-    "cheaper": "cheapest", "less expensive": "least expensive", "more affordable": "most affordable", "pricier": "priciest",
+    "cheaper": "cheapest", "less expensive": "least expensive", "more affordable": "most affordable",
+    "pricier": "priciest",
     "more expensive": "most expensive", "lighter": "lightest", "heavier": "heaviest", "warmer": "warmest",
     "brighter": "brightest", "bigger": "biggest", "larger": "largest", "roomier": "roomiest", "smaller": "smallest",
     "thicker": "thickest", "thinner": "thinnest", "better rated": "best rated", "higher rated": "highest rated",
@@ -95,27 +98,30 @@ _MOST = re.compile(
     r"\b(?:the )?(most|highest|longest|largest|biggest|greatest|best)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE
 )
 _LEAST = re.compile(r"\b(?:the )?(least|lowest|fewest|shortest|smallest)\s+(?P<label>\w+(?:[ -]\w+)?)", re.IGNORECASE)
+_BOILS = re.compile(r"\bboils? (?:the |my )?water\b", re.IGNORECASE)
 _COUNT = re.compile(r"\bhow many\b|\b(?:number|count) of\b", re.IGNORECASE)
-_LISTS = re.compile(
-    r"\b(?:which|what|list|show|find|got|have|sell|carry|stock|want|need|looking for|recommend|suggest|any|are there|is there)\b",
-    re.IGNORECASE,
-)
-_COMPARES = re.compile(r"\b(?:compar\w+|versus|vs\.?|differen\w+|side by side)\b", re.IGNORECASE)
+COMPARES = re.compile(r"\b(?:compar\w+|versus|vs\.?|differen\w+|side by side)\b", re.IGNORECASE)
 _IN_STOCK = re.compile(
     r"\b(?:in[- ]stock|available(?: now| today| right now)?|not sold out|still (?:have|got))\b", re.IGNORECASE
 )
 _SIZE = re.compile(
-    r"\b(?:in\s+)?(?:(?:eu|us|uk)\s+)?sizes?\s+(?:eu\s+)?(?P<named>[\w/.-]+)|\bin\s+(?:an?\s+)?(?P<short>x{0,3}[sl]|m)\b",
+    r"\b(?:in\s+)?(?:(?:eu|us|uk)\s+)?sizes?\s+(?:eu\s+)?(?P<named>[\w/.-]+)"
+    r"|\bin\s+(?:an?\s+)?(?P<short>x{0,3}[sl]|m)\b",
     re.IGNORECASE,
 )
 _SIZE_WORDS = {"small": "S", "medium": "M", "large": "L", "extra small": "XS", "extra large": "XL"}
 # Words of ASKING_WORDS that say what a thing has to be like, where they are not understood as anything else.
-_MEANT = frozenset(stem(word) for word in "warm heavy light big long winter summer spring autumn fall warmer".split())
+_MEANT = frozenset(
+    stem(word)
+    for word in """warm heavy light big long winter summer spring autumn fall warmer men mens women womens kid
+    kids""".split()
+)
 _NEGATED = frozenset("not no non without".split())
 # Words of asking for a set of products, besides those of asking for anything.
 _SET_WORDS = frozenset(
     stem(word)
-    for word in """list many number count total altogether different cheap affordable inexpensive pricey expensive priced budget
+    for word in """list many number count total altogether different cheap affordable inexpensive pricey expensive
+    priced budget
     compare versus difference between around about roughly least most lowest highest rated top made comes available left
     within maximum minimum weigh weighs weighing rating stars only cost costing spend spending smallest largest biggest
     longest shortest brightest thickest thinnest fastest quickest roomiest popular warmest lighter cheaper heavier
@@ -143,7 +149,7 @@ class Wish:
     """
 
     ask: Ask
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     kind: Kind | None = None
     order: Order | None = None
     rest: tuple[str, ...] = ()
@@ -176,12 +182,14 @@ class _Reader:
         self._locale = locale
         self._unread: list[str] = []
         self._is_anything = True
+        self._head = ""
 
     def wish(self, going_on: Kind | None) -> Wish:
         kind = self._kind() or going_on
         ids = kind.product_ids if kind else tuple(self._vocabulary.products)
         self._is_anything = kind is None or kind.head in EVERYTHING
-        is_count, compares = _COUNT.search(self._text), _COMPARES.search(self._text)
+        self._head = kind.head if kind else ""
+        is_count, compares = _COUNT.search(self._text), COMPARES.search(self._text)
         order = self._order(ids)
         price, measures = self._bounds(ids)
         in_stock = self._take(_IN_STOCK)
@@ -231,7 +239,8 @@ class _Reader:
             return label is not None
 
         for pattern, how_of, is_sure in (
-            (_BETWEEN, _is_between, True), (_AFTER, _named_group, True), (_BOUND, _named_group, True), (_EXACT, _exactly, False),
+            (_BETWEEN, _is_between, True), (_AFTER, _named_group, True), (_BOUND, _named_group, True),
+            (_EXACT, _exactly, False),
         ):  # fmt: skip
             for found in list(pattern.finditer(self._text))[::-1]:
                 how = how_of(found)
@@ -314,25 +323,17 @@ class _Reader:
                     self._blank(found)
                     return Order(label, direction, found[0].lower().removeprefix("the "))
         for adjective, choices in _ORDERS:
-            found = re.search(
-                rf"\b(?:(?P<least>least)\s+|most\s+)(?:{adjective})\w*|\b(?:{adjective})(?:i?e?st|ed)\b",
-                self._text,
-                re.IGNORECASE,
-            )
-            if found is None:
+            said = re.search(_SUPERLATIVE.format(adjective=adjective), self._text, re.IGNORECASE)
+            held = [choice for choice in choices if choice[0] == PRICE or _is_usual(choice[0], known, len(ids))]
+            if said is None or not held:
                 continue
-            held = [
-                (field, direction)
-                for field, direction in choices
-                if field == PRICE or _is_usual(field, known, len(ids))
-            ]
-            if not held:
-                continue
-            field, direction = held[0]
-            if found.groupdict().get("least"):
+            name, direction = held[0]
+            if said["least"]:
                 direction = _HIGH if direction == _LOW else _LOW
-            self._blank(found)
-            return Order(field, direction, found[0].lower())
+            self._blank(said)
+            if name == "boil time":
+                self._take(_BOILS)
+            return Order(name, direction, said[0].lower())
         return None
 
     # ------------------------------------------------------------ options
@@ -392,26 +393,35 @@ class _Reader:
             if self._take(re.compile(rf"\b{pattern}s?\b", re.IGNORECASE)):
                 features[phrase.word] = phrase
         said = words(self._text)
-        labels = [label for label, _ in self._vocabulary.measures(ids)]
-        measured = {stem(word) for label in labels for word in (*words(label), *words(SPOKEN.get(label, "")))} - _MEANT
         for place, word in enumerate(said):
-            if word in STOPWORDS or len(word) < 2 or word[0].isdigit() or word in _NEGATED or stem(word) in _SET_WORDS:
+            if word in STOPWORDS or len(word) < 2 or word[0].isdigit() or word in _NEGATED | _WEAK:
                 continue
-            feature = self._vocabulary.feature(word, ids)
-            if feature and self._is_anything and not feature.is_named and not self._vocabulary.is_choice(feature):
-                feature = None  # of a whole catalog, a word in somebody's list of highlights says nothing
-            if feature and (
-                word in _WEAK or (stem(word) in ASKING_WORDS | measured and not self._vocabulary.is_choice(feature))
-            ):
-                feature = None
+            feature = None if stem(word) in _SET_WORDS else self._feature(word, ids)
             if feature:
                 negated = _NEGATED & set(said[max(0, place - 2) : place])
                 features[feature.word] = replace(feature, is_wanted=not negated)
-            elif stem(word) in _MEANT or (
-                stem(word) not in ASKING_WORDS and stem(word) not in measured and word not in EVERYTHING
-            ):
+            elif stem(word) in _MEANT or not self._is_filler(word, ids):
                 rest.append(word)
         return tuple(features.values()), tuple(rest)
+
+    def _feature(self, word: str, ids: Sequence[str]) -> Feature | None:
+        """What a word says of the products, where it says something: words of asking do so as a choice at most."""
+        feature = self._vocabulary.feature(word, ids)
+        if feature is None or stem(word) in _MEANT or feature.is_named or self._vocabulary.is_choice(feature):
+            return feature
+        if self._is_anything:
+            return None  # of a whole catalog, a word in somebody's list of highlights says nothing
+        return None if self._is_filler(word, ids) else feature
+
+    def _is_filler(self, word: str, ids: Sequence[str]) -> bool:
+        """Whether a word only asks, names an attribute, or names the kind once more."""
+        stemmed = stem(word)
+        return (
+            stemmed in ASKING_WORDS | _SET_WORDS
+            or word in EVERYTHING
+            or stemmed in self._vocabulary.label_words(ids)
+            or singular(word) == self._head
+        )
 
 
 # Words that are values of some choice, and mean something else in a question.

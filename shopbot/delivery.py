@@ -18,8 +18,9 @@ from shopbot.types import Frozen, PolicySection
 _TO = re.compile(r"\b(?:to|in|into)\s+(?:the\s+|my\s+)?([A-Za-z]+)", re.IGNORECASE)
 # What can stand behind "to" and is no place.
 _NO_PLACE = frozenset(
-    """me us you my a an our your home house door address place get arrive ship deliver send pay buy order be have know come spend
-    total all size stock black blue green days time go reach qualify friend friends mom mum dad someone somebody""".split()
+    """me us you my a an our your home house door address place get arrive ship deliver send pay buy order be have know
+    come spend total all size stock black blue green days time go reach qualify friend friends mom mum dad someone
+    somebody""".split()
 )
 
 
@@ -44,7 +45,7 @@ class Destination(Frozen):
 
 @dataclass(frozen=True)
 class Quote:
-    """What one way of delivery costs for a basket: `cost_minor` as it is charged, `free_from_minor` where it is free."""
+    """What one way of delivery costs for a basket, and from which basket on it is free; amounts in minor units."""
 
     service: str
     cost_minor: int
@@ -128,7 +129,7 @@ def read_destinations(path: Path) -> tuple[Destination, ...]:
 
 
 def quote_line(quote: Quote, basket_minor: int, place: str, currency: str, locale: str) -> str:
-    """A quote as a sentence: "Standard shipping of a $60.00 order to Alaska costs $14.95 and takes 5 to 9 business days."."""
+    """A quote as a sentence: "Standard shipping of a $60.00 order to Alaska costs $14.95 and takes 5 to 9 days."."""
 
     def money(minor: int) -> str:
         return format_money(minor, currency, locale)

@@ -1,7 +1,7 @@
 """What a customer's words limit the products to, typed, and whether a product keeps within it.
 
-Price and stock are read from live facts, everything else from the record. Three answers are kept apart throughout: within,
-outside, and not stated; what a record does not state never counts as within.
+Price and stock are read from live facts, everything else from the record. Three answers are kept apart throughout:
+within, outside, and not stated; what a record does not state never counts as within.
 """
 
 import re
@@ -90,7 +90,7 @@ class Feature:
     def has(self, product: Product) -> bool | None:
         """Whether the record says that the product is so; None where it does not state it."""
         value = product.attributes.get(self.key) if self.key else None
-        stated = None if value in (None, "", []) else self._read(value)  # type: ignore[arg-type]  # not None here
+        stated = None if value in (None, "", []) else self._read(value)
         if stated is None and singular(self.word) in map(singular, words(f"{product.title} {product.category}")):
             stated = True
         return stated if stated is None else stated == self.is_wanted
@@ -251,7 +251,7 @@ def measure_of(product: Product, label: str) -> Quantity | None:
 
 
 def singular(word: str) -> str:
-    """A word without the ending of a plural or a possessive: "kids'" and "kid", not "self-inflating" and "inflatable"."""
+    """A word without its plural or possessive ending. Stems would make "inflatable" of "self-inflating", too."""
     bare = word.lower().removesuffix("'s").rstrip("'")
     if len(bare) > 4 and bare.endswith(("ches", "shes", "sses", "xes")):
         return bare[:-2]

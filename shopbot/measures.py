@@ -7,8 +7,8 @@ from fractions import Fraction
 from shopbot.language import canonical_number
 from shopbot.types import AttributeValue
 
-# How much of the base unit one unit is. NIST Special Publication 811, appendix B.8: the international pound and inch and
-# the US gallon are exact by definition.
+# How much of the base unit one unit is. NIST Special Publication 811, appendix B.8: the international pound and inch
+# and the US gallon are exact by definition.
 _SCALES: dict[str, dict[str, Fraction]] = {
     "mass": {
         "g gram grams gramme grammes gr": Fraction(1),
@@ -66,8 +66,8 @@ def quantity(number: str, unit: str = "") -> Quantity:
 
 
 def measured(label: str, unit: str, value: AttributeValue) -> Quantity | None:
-    """What a record's attribute measures; None where it is no number. `label` and `unit` as `attribute_label` has them."""
-    if isinstance(value, bool) or isinstance(value, list):
+    """What an attribute measures; None where it is no number. `label` and `unit` are those of `attribute_label`."""
+    if isinstance(value, (bool, list)):
         return None
     if isinstance(value, str):
         if re.fullmatch(r"[-−]?\d+(?:[.,]\d+)*", value.strip()) is None:

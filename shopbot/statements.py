@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from shopbot.claims import amounts, claims_stock
 from shopbot.language import joined, split_sentences, stem, words
@@ -306,6 +307,7 @@ def _lowered(value: str) -> str:
     return value[0].lower() + value[1:] if value[1:2].islower() else value
 
 
+@lru_cache(maxsize=10_000)
 def attribute_label(key: str) -> tuple[str, str]:
     """Split an attribute's name into words and unit: "fill_weight_g" -> ("fill weight", "g")."""
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower().replace("-", "_").split("_")

@@ -59,7 +59,12 @@ def new_turn(*sections: PolicySection) -> Turn:
     examples = EXAMPLES | {SECTION + section.id: list(section.questions) for section in sections}
     reader = (Lexicon(version.products, version.policies), fit_intents(examples, EMBEDDER))
     deps = SimpleNamespace(
-        shop=SHOP, facts=Facts(), embedder=EMBEDDER, weights=FusionWeights(1, 1), reader=lambda _: reader
+        shop=SHOP,
+        facts=Facts(),
+        embedder=EMBEDDER,
+        weights=FusionWeights(1, 1),
+        reader=lambda _: reader,
+        destinations=(),
     )
     return Turn(cast(Any, deps), version, "base", threading.Event())
 

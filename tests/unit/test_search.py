@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -36,9 +36,12 @@ class ExactIndex:
     vectors: Mapping[str, Vectors]
     asked: list[int] = field(default_factory=list)
 
-    def products(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+    def products(self, vector: Vectors, k: int, ids: Sequence[str] | None = None) -> list[tuple[str, float]]:
         self.asked.append(k)
-        found = [(record_id, float(other @ vector)) for record_id, other in self.vectors.items()]
+        allowed = self.vectors.keys() if ids is None else set(ids)
+        found = [
+            (record_id, float(other @ vector)) for record_id, other in self.vectors.items() if record_id in allowed
+        ]
         return sorted(found, key=lambda item: (-item[1], item[0]))[:k]
 
 
