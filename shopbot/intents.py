@@ -93,13 +93,13 @@ class Intents:
     the Gaussian one of the embeddings, which of unit vectors depends on the cosine alone, and WORDS_SHARE of the cosine
     of words and pairs of words.
 
-    `texts` (n) and their `examples` (n, dimension), L2-normalised, are in order of their labels, `starts` are the first
-    of each label, `weights` is (n, k), `means` (k,).
+    The n texts of `phrasing` and their `examples` (n, dimension), L2-normalised, are in order of their labels, `starts`
+    are the first of each label, `weights` is (n, k), `means` (k,).
     """
 
     labels: tuple[str, ...]
     starts: npt.NDArray[np.intp]
-    texts: tuple[str, ...]
+    phrasing: Phrasing
     examples: Vectors
     weights: npt.NDArray[np.float32]
     means: npt.NDArray[np.float32]
@@ -114,7 +114,7 @@ class Intents:
         rows = vectors[order].astype(np.float16).astype(np.float32)  # as they are kept
         target = np.eye(len(names), dtype=np.float32)[owners]
         means = target.mean(axis=0)
-        said = tuple(texts[place] for place in order)
+        said = [texts[place] for place in order]
         phrasing = Phrasing(said)
         gram = _kernel(rows @ rows.T)
         for start in range(0, len(said), _ROWS_AT_A_TIME):  # as a whole it would need as much memory again
@@ -123,15 +123,11 @@ class Intents:
         gram[np.diag_indices(len(rows))] += RIDGE
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
         weights = cho_solve(factor, target - means, overwrite_b=True, check_finite=False)
-        return cls(tuple(str(name) for name in names), starts, said, rows, weights, means)
+        return cls(tuple(str(name) for name in names), starts, phrasing, rows, weights, means)
 
     @cached_property
     def places(self) -> dict[str, int]:
         return {label: place for place, label in enumerate(self.labels)}
-
-    @cached_property
-    def phrasing(self) -> Phrasing:
-        return Phrasing(self.texts)
 
     def read(self, texts: Sequence[str], vectors: Vectors) -> Scores:
         """Score n messages, names replaced by STAND_IN, by their texts and (n, dimension) L2-normalised vectors."""
@@ -143,7 +139,7 @@ class Intents:
     def save(self, path: Path) -> None:
         """Write to a file, whole or not at all."""
         aside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-        texts = np.frombuffer("\0".join(self.texts).encode(), np.uint8)
+        texts = np.frombuffer("\0".join(self.phrasing.texts).encode(), np.uint8)
         np.savez(
             aside, labels=np.asarray(self.labels), starts=self.starts, texts=texts,
             examples=self.examples.astype(np.float16), weights=self.weights, means=self.means,
@@ -157,8 +153,8 @@ class Intents:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
                 labels = tuple(str(label) for label in kept["labels"])
                 examples = kept["examples"].astype(np.float32)
-                texts = tuple(kept["texts"].tobytes().decode().split("\0"))
-                return cls(labels, kept["starts"], texts, examples, kept["weights"], kept["means"])
+                phrasing = Phrasing(kept["texts"].tobytes().decode().split("\0"))
+                return cls(labels, kept["starts"], phrasing, examples, kept["weights"], kept["means"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise ConfigError(f"{path}: is no fitted classifier; fit it again ({error})") from error
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -23,21 +22,18 @@ class Phrasing:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = texts
+        self.texts = tuple(texts)
         terms = [_terms(text) for text in texts]
         having = Counter(term for said in terms for term in set(said))
         self._places = {term: place for place, term in enumerate(having)}
         counts = np.fromiter(having.values(), np.float32, len(having))
         self._rarity = np.log((1 + len(texts)) / (1 + counts)) + 1
+        self._transposed = self._features(texts).T.tocsr()
 
     def cosines(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The cosines (m, n) of m texts with all of these; 0 for a text without a known term."""
         found: npt.NDArray[np.float32] = (self._features(texts) @ self._transposed).toarray()
         return found
-
-    @cached_property
-    def _transposed(self) -> Any:
-        return self._features(self._texts).T.tocsr()
 
     def _features(self, texts: Sequence[str]) -> Any:
         """A sparse matrix (m, terms) whose rows are L2-normalised, or zero."""

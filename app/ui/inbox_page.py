@@ -86,7 +86,9 @@ def _age(services: Services, opened_at: datetime) -> str:
     return render.plain(ago)
 
 
+@st.fragment(run_every=REFRESH_S)
 def _ticket(services: Services) -> None:
+    """The chosen ticket as it is now. The form is refreshed with it, so that it goes when the ticket is over."""
     ticket_id = st.query_params.get(TICKET)
     if ticket_id is None:
         st.caption("Choose a ticket to read it and to answer.")
@@ -96,22 +98,16 @@ def _ticket(services: Services) -> None:
     except RecordNotFound:
         st.info("There is no such ticket.", icon=":material/search_off:")
         return
+    except NotAllowed:  # signed out, or the session is over
+        st.rerun()
     _conversation(services, ticket)
     if note := st.session_state.pop(NOTE, None):
-        st.warning(render.plain(note), icon=":material/info:")
+        st.toast(render.plain(note), icon=":material/info:", duration="long")
     if ticket.state == "open":
         _reply_form(services, ticket_id)
 
 
-@st.fragment(run_every=REFRESH_S)
-def _conversation(services: Services, shown: Ticket) -> None:
-    """The ticket as it is now; when it is opened or closed meanwhile, the form below has to come or go, too."""
-    try:
-        ticket = services.deps.tickets.one(session_of(services), shown.id)
-    except (NotAllowed, RecordNotFound):
-        st.rerun()
-    if ticket.state != shown.state:
-        st.rerun()
+def _conversation(services: Services, ticket: Ticket) -> None:
     st.markdown(f"**{render.plain(_customer(ticket))}** · {render.plain(ticket.id)} {_badge(ticket)}")
     with st.container(key="summary", border=True):
         st.text(ticket.summary)

@@ -69,7 +69,9 @@ class Watched:
         self.page.on("request", self._see)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # A page below "/" makes Streamlit ask for its own state there first.
+        looks_for_itself = re.search(r"/inbox/_stcore/", message.location["url"])
+        if message.type == "error" and not looks_for_itself:
             self.complaints.append(message.text)
 
     def _see(self, request: Request) -> None:

@@ -146,13 +146,13 @@ def test_a_reply_that_comes_too_late_or_empty_is_said_not_to_be_sent(
     number = opened(kept, engine)
     read(inbox, number)
     button(inbox, "Send").click().run()
-    assert "Not sent" in inbox.warning[0].value
+    assert "Not sent" in inbox.toast[0].value
     inbox.text_area[0].set_value("Too late")
     with writing(engine) as connection:
         kept.call_back("c", connection)
     button(inbox, "Send").click().run()
-    assert "Not sent" in inbox.warning[0].value
-    assert "closed" in inbox.warning[0].value
+    assert "Not sent" in inbox.toast[0].value
+    assert "closed" in inbox.toast[0].value
     assert [message.author for message in kept.one(AGENT, number).messages].count("agent") == 0
 
 
