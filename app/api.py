@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
+from app.forgetting import Erased
 from app.health import health_of
 from app.pictures import picture_of
 from app.signin import COOKIE
@@ -21,6 +22,7 @@ from shopbot.accounts import Session
 from shopbot.errors import (
     CatalogEmpty,
     ConfigError,
+    ConversationBusy,
     FeedError,
     InputError,
     NotAvailable,
@@ -35,6 +37,7 @@ _STATUS: dict[type[ShopbotError], int] = {
     FeedError: 422,
     NotAvailable: 422,
     RecordNotFound: 404,
+    ConversationBusy: 409,
     CatalogEmpty: 503,
     ConfigError: 503,
 }
@@ -79,7 +82,8 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
             body["field"] = field
         if isinstance(error, FeedError):
             body["rows"] = [asdict(row) for row in error.rows]
-        return JSONResponse({"error": body}, status_code=_STATUS.get(type(error), 500))
+        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, ConversationBusy) else None
+        return JSONResponse({"error": body}, status_code=_STATUS.get(type(error), 500), headers=headers)
 
     @api.exception_handler(RequestValidationError)
     def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -89,12 +93,17 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         return JSONResponse({"error": body}, status_code=422)
 
     @api.post("/turns", status_code=202)
-    def start_turn(turn: TurnIn, running: Running, session: SignedIn) -> TurnStarted:
+    def start_turn(
+        turn: TurnIn, running: Running, session: SignedIn, idempotency_key: Annotated[str | None, Header()] = None
+    ) -> TurnStarted:
         """Start answering a message; read the answer from the events of the returned run.
 
-        Who asks is who has signed in: POST /signin sets the cookie.
+        Who asks is who has signed in: POST /signin sets the cookie. A message that is sent again with the same
+        Idempotency-Key is answered once.
         """
-        run_id, conversation_id = running.chat.start(turn.text, turn.conversation_id, turn.arm, session)
+        run_id, conversation_id = running.chat.start(
+            turn.text, turn.conversation_id, turn.arm, session, idempotency_key
+        )
         return TurnStarted(run_id=run_id, conversation_id=conversation_id)
 
     @api.get("/turns/{run_id}/events")
@@ -131,6 +140,18 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
             }
             for exchange in running.chat.history(conversation_id, session)
         ]
+
+    @api.delete("/conversations/{conversation_id}")
+    def forget_conversation(conversation_id: str, running: Running, session: SignedIn) -> dict[str, int]:
+        """Delete a conversation with all that belongs to it; whoever has its id may, unless it is a customer's."""
+        return _counts(running.chat.forget_conversation(conversation_id, session))
+
+    @api.delete("/me/data")
+    def forget_me(running: Running, session: SignedIn) -> Any:
+        """Delete all conversations of the signed-in customer; orders stay, being the shop's books."""
+        if session is None or session.customer_id is None:
+            return _unauthorised("sign in as a customer; a visitor deletes a conversation by its id")
+        return _counts(running.chat.forget_customer(session.customer_id))
 
     @api.get("/search")
     def search(
@@ -176,8 +197,7 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         """Change live facts: JSON Lines as for `shopbot facts set`, with the operator's bearer token."""
         token = running.store.settings.facts_token
         if token is None or not _same(authorization or "", f"Bearer {token.get_secret_value()}"):
-            message = "send the token of SHOPBOT_FACTS_TOKEN as 'Authorization: Bearer ...'"
-            return JSONResponse({"error": {"type": "Unauthorized", "message": message}}, status_code=401)
+            return _unauthorised("send the token of SHOPBOT_FACTS_TOKEN as 'Authorization: Bearer ...'")
         body = await request.body()
         return await to_thread.run_sync(_apply_facts, body.decode("utf-8", errors="replace"), running)
 
@@ -188,6 +208,14 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         return JSONResponse(health, status_code=503 if health["status"] == "down" else 200)
 
     return api
+
+
+def _unauthorised(message: str) -> JSONResponse:
+    return JSONResponse({"error": {"type": "Unauthorized", "message": message}}, status_code=401)
+
+
+def _counts(erased: Erased) -> dict[str, int]:
+    return {"conversations": len(erased.conversations), "turns": len(erased.runs)}
 
 
 def _same(given: str, expected: str) -> bool:

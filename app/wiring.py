@@ -232,8 +232,9 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
         clock=utc_now,
         orders=Orders(store.database),
         figures=figures,
+        history_tokens=settings.history_tokens,
     )
     accounts = accounts_of(settings, store.database)
     demo = demo_accounts(settings, accounts, deps.orders.customers())
-    chat = ChatService(store.database, build_graph(open_checkpointer(settings)), deps)
+    chat = ChatService(store.database, build_graph(open_checkpointer(settings)), deps, settings.retention_days)
     return Services(store, deps, build_graph(), chat, accounts, demo)

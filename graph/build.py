@@ -14,6 +14,7 @@ from langgraph.types import Command
 from graph.consent import confirm
 from graph.deps import Deps, Turn
 from graph.desk import look_up_orders
+from graph.memory import remembered
 from graph.nodes import guard, look_up_policies, look_up_products, respond, route, small_talk
 from graph.promotions import look_up_promotions
 from graph.routing import Route
@@ -112,7 +113,8 @@ def run_turn(
     check_request(request, deps)
     saver = graph.checkpointer if conversation_id is not None else None
     keeps = isinstance(saver, BaseCheckpointSaver)
-    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps)
+    turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps, conversation_id)
+    request = remembered(request, turn)
     config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
     begin: State | Command[Any] = start_state(request)
     how: dict[str, Any] = {"context": turn, "stream_mode": "custom"}

@@ -23,6 +23,8 @@ from shopbot.search import FusionWeights
 from shopbot.shop import Shop
 from shopbot.types import PolicySection
 
+# How much of a conversation a turn looks back on where no setting says otherwise: about ten exchanges.
+HISTORY_TOKENS = 800
 # Every phrase that the workflow says in the shop's words, with the placeholders that it fills in beside the shop's.
 PHRASES: dict[str, tuple[str, ...]] = {
     "empty": (),
@@ -40,6 +42,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "no_orders": (),
     "no_such_order": ("order",),
     "no_guest_order": ("order",),
+    "too_many_lookups": (),
     "which_order": (),
     "which_address": ("order",),
     "which_variant": ("item",),
@@ -105,6 +108,7 @@ class Deps:
     orders: Orders
     figures: Figures | None
     default_arm: str = "base"
+    history_tokens: int = HISTORY_TOKENS
     _readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -131,6 +135,7 @@ class Turn:
     arm: str
     cancelled: threading.Event
     keeps_conversation: bool = False
+    conversation_id: str | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:

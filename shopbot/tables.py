@@ -18,9 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0005"
 """The newest migration, so that an up-to-date database opens without alembic; a test compares the two."""
 
 ACTIVE = "active"
@@ -176,6 +177,9 @@ conversations = Table(
     Index(None, "customer_id"),
 )
 
+_RUNNING = text("state = 'running'")
+# One run at a time in a conversation and each message once, whichever process is asked: the database holds both.
+# `server` is the process that works on a run and `alive_at` its last sign of life.
 runs = Table(
     "runs",
     metadata,
@@ -186,8 +190,13 @@ runs = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("result", Json),
+    Column("idempotency_key", String(200)),
+    Column("server", String(200)),
+    Column("alive_at", UtcDateTime),
     _one_of("state", "running", "done", "stopped", "failed", "interrupted"),
     Index(None, "conversation_id"),
+    Index("uq_runs_idempotency_key", "idempotency_key", unique=True),
+    Index("uq_runs_running", "conversation_id", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
 )
 
 run_events = Table(
@@ -210,4 +219,26 @@ feedback = Table(
     Column("at", UtcDateTime, nullable=False),
     _one_of("thumb", "up", "down"),
     Index(None, "run_id"),
+)
+
+# That somebody's conversations were deleted, when and how many; nothing of whose they were.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("asked_by", String(16), nullable=False),
+    Column("conversations", Integer, nullable=False),
+    Column("runs", Integer, nullable=False),
+    _one_of("asked_by", "customer", "visitor", "staff"),
+)
+
+# Pairs of order number and e-mail that fit no order, under each thing that the tries are counted by; all hashed.
+lookup_failures = Table(
+    "lookup_failures",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("pair", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "at"),
 )
