@@ -21,24 +21,26 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
     chosen = options.parse_args()
+    commit = commit_now()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        started = time.monotonic()
         outcome = kill_often(make_home(Path(folder) / "kills"), chosen.kills, chosen.seed)
         crowd = press_in(make_home(Path(folder) / "crowd"), chosen.posts, chosen.seed)
-        took = time.monotonic() - started
-    (chosen.out / "durability.md").write_text(durability(outcome, crowd, took, chosen.seed), encoding="utf-8")
+    made = (
+        f"`make soak`, commit {commit}, {datetime.now(UTC):%Y-%m-%d}, {(time.monotonic() - started) / 60:.0f} minutes"
+    )
+    (chosen.out / "durability.md").write_text(durability(outcome, crowd, made, chosen.seed), encoding="utf-8")
     problems = [*outcome.problems, *crowd.problems]
     print("\n".join(problems) or "nothing found", file=sys.stderr)  # noqa: T201
     sys.exit(1 if problems else 0)
 
 
-def made_by(took_s: float) -> str:
+def commit_now() -> str:
     describe = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
-    commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    return f"`make soak`, commit {commit}, {datetime.now(UTC):%Y-%m-%d}, {took_s / 60:.0f} minutes"
+    return subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def durability(outcome: Outcome, crowd: Crowd, took_s: float, seed: int) -> str:
+def durability(outcome: Outcome, crowd: Crowd, made: str, seed: int) -> str:
     """The page of results; what it says is counted, none of it typed in."""
     moments = "\n".join(f"| {moment} | {count} |" for moment, count in sorted(outcome.moments.items()))
     states = "\n".join(f"| {state} | {count} |" for state, count in sorted(outcome.states.items()))
@@ -46,7 +48,7 @@ def durability(outcome: Outcome, crowd: Crowd, took_s: float, seed: int) -> str:
     problems = "\n".join(f"- {line}" for line in [*outcome.problems, *crowd.problems]) or "None."
     return f"""# Durability
 
-{made_by(took_s)}, seed {seed}.
+{made}, seed {seed}.
 
 ## kill -9 during turns
 
