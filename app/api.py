@@ -230,10 +230,10 @@ def _apply_facts(body: str, running: Services) -> dict[str, int]:
 
 def _server_sent(first: tuple[int, Any] | None, rest: Iterator[tuple[int, Any]]) -> Iterator[str]:
     for seq, event in chain([first] if first else [], rest):
-        yield f"id: {seq}\nevent: {event['kind']}\ndata: {json.dumps(_public(event))}\n\n"
+        yield f"id: {seq}\nevent: {event['kind']}\ndata: {json.dumps(public_event(event))}\n\n"
 
 
-def _public(event: dict[str, Any]) -> dict[str, Any]:
+def public_event(event: dict[str, Any]) -> dict[str, Any]:
     """Leave out what the model wrote and the check held back: it is for the log, not for anyone's screen."""
     if event["kind"] != "done":
         return event
