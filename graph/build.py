@@ -114,7 +114,7 @@ def run_turn(
     saver = graph.checkpointer if conversation_id is not None else None
     keeps = isinstance(saver, BaseCheckpointSaver)
     turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps, conversation_id)
-    request = remembered(request, turn)
+    turn.request = request = remembered(request, turn)
     config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
     begin: State | Command[Any] = start_state(request)
     how: dict[str, Any] = {"context": turn, "stream_mode": "custom"}
@@ -122,7 +122,7 @@ def run_turn(
         config["configurable"] = {"thread_id": conversation_id}
         how["durability"] = "sync"  # a proposal is on disk before the turn that made it is over
         if graph.get_state(config).next == WAITING:
-            begin = Command(resume=request.model_dump(mode="json"))
+            begin = Command(resume=True)
     result: TurnResult | None = None
     for event in graph.stream(begin, config, **how):
         listener(event)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from graph.asks import Utterance, by_clause, read_utterance
 from graph.lexicon import Lexicon
 from graph.routing import Route
+from graph.turn import TurnRequest
 from shopbot.catalog import Catalog, CatalogVersion
 from shopbot.chat_models import ServedModel
 from shopbot.embedding import Embedder
@@ -136,6 +137,7 @@ class Turn:
     cancelled: threading.Event
     keeps_conversation: bool = False
     conversation_id: str | None = None
+    request: TurnRequest | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:
