@@ -36,7 +36,7 @@ QUESTIONS = (
     "What are the price and the weight of the Everest Down Jacket?",
     "How much is the Everest Down Jacket and what does it weigh?",
 )
-CANCEL, YES = "please cancel my order {order}", "yes please"
+CANCEL, YES, NO = "please cancel my order {order}", "yes please", "no, leave it"
 SETTLED_S = 30.0
 TOKEN_DELAY_S = 0.02
 
@@ -71,6 +71,7 @@ class Outcome:
     states: Counter[str] = field(default_factory=Counter)
     resent: int = 0
     changes: Counter[str] = field(default_factory=Counter)
+    unsure: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
 
@@ -86,7 +87,7 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         conversation_id = None
-        with httpx.Client(base_url=f"{self._url}/api", cookies={COOKIE: self._cookie}, timeout=60) as http:
+        with _browser(self._url, self._cookie) as http:
             for post in self.posts:
                 post.conversation_id = conversation_id
                 try:
@@ -146,7 +147,8 @@ def kill_often(home: Path, kills: int, seed: int) -> Outcome:
             outcome.kills += 1
             outcome.moments.update(_named(post) for post in posts if post.moment != "over")
             server.start()
-            posts += resend(server.url, cookie, posts, outcome)
+            resend(server.url, cookie, posts, outcome)
+            posts += think_again(server.url, cookie, posts, database, outcome)
             everything += posts
             judge(database, posts, outcome)
         server.kill()
@@ -182,21 +184,40 @@ def _named(post: Post) -> str:
     return f"{post.moment}{' (a yes to a change)' if post.text == YES else ''}"
 
 
-def resend(url: str, cookie: str, posts: Sequence[Post], outcome: Outcome) -> list[Post]:
-    """Do what a client does that got no answer: send the same message with the same key.
-
-    Who saw no end of a confirmed change says yes once more, as a new message; these are returned.
-    """
-    with httpx.Client(base_url=f"{url}/api", cookies={COOKIE: cookie}, timeout=60) as http:
-        unsure = [post for post in posts if post.text == YES and not post.is_over]
+def resend(url: str, cookie: str, posts: Sequence[Post], outcome: Outcome) -> None:
+    """Do what a client does that got no answer: send the same message with the same key."""
+    with _browser(url, cookie) as http:
         for post in posts:
             if post.run_id is None:
                 outcome.resent += 1
                 _ask(http, post)
-        again = [Post(YES, post.conversation_id) for post in unsure]
-        for post in again:
-            _ask(http, post)
-    return again
+
+
+def think_again(url: str, cookie: str, posts: Sequence[Post], database: Engine, outcome: Outcome) -> list[Post]:
+    """Who saw no end of a confirmed change says no, or yes once more, by turns; return these new messages.
+
+    A no must leave the order as the dead server had left it.
+    """
+    made = []
+    with _browser(url, cookie) as http:
+        for post in posts:
+            if post.text == YES and not post.is_over:
+                before = _changes(database)
+                made.append(again := Post((NO, YES)[sum(outcome.unsure.values()) % 2], post.conversation_id))
+                _ask(http, again)
+                outcome.unsure[again.text] += 1
+                if again.text == NO and _changes(database) != before:
+                    outcome.problems.append(f"a change was made after {NO!r}")
+    return made
+
+
+def _browser(url: str, cookie: str) -> httpx.Client:
+    return httpx.Client(base_url=f"{url}/api", cookies={COOKIE: cookie}, timeout=60)
+
+
+def _changes(database: Engine) -> int:
+    with database.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(order_changes)) or 0
 
 
 def _ask(http: httpx.Client, post: Post) -> None:
