@@ -27,16 +27,18 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
     chosen = options.parse_args()
-    commit = commit_now()
-    started = time.monotonic()
+    commit, started = commit_now(), time.monotonic()
+
+    def made() -> str:
+        took = (time.monotonic() - started) / 60
+        return f"`make soak`, commit {commit}, {datetime.now(UTC):%Y-%m-%d}, after {took:.0f} minutes"
+
     with tempfile.TemporaryDirectory() as folder:
         attacked = attack_everything(Path(folder) / "attacks")
+        (chosen.out / "attacks.md").write_text(attacks(attacked, made()), encoding="utf-8")
         outcome = kill_often(make_home(Path(folder) / "kills"), chosen.kills, chosen.seed)
         crowd = press_in(make_home(Path(folder) / "crowd"), chosen.posts, chosen.seed)
-    took = (time.monotonic() - started) / 60
-    made = f"`make soak`, commit {commit}, {datetime.now(UTC):%Y-%m-%d}, {took:.0f} minutes"
-    (chosen.out / "attacks.md").write_text(attacks(attacked, made), encoding="utf-8")
-    (chosen.out / "durability.md").write_text(durability(outcome, crowd, made, chosen.seed), encoding="utf-8")
+    (chosen.out / "durability.md").write_text(durability(outcome, crowd, made(), chosen.seed), encoding="utf-8")
     problems = [*attacked.problems, *outcome.problems, *crowd.problems]
     print("\n".join(problems) or "nothing found", file=sys.stderr)  # noqa: T201
     sys.exit(1 if problems else 0)
