@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from app.api_tickets import ticket_routes
+from app.forgetting import Erased
 from app.health import health_of
 from app.pictures import picture_of
 from app.signin import COOKIE
@@ -22,6 +23,7 @@ from shopbot.accounts import Session
 from shopbot.errors import (
     CatalogEmpty,
     ConfigError,
+    ConversationBusy,
     FeedError,
     InputError,
     NotAllowed,
@@ -40,6 +42,7 @@ _STATUS: dict[type[ShopbotError], int] = {
     NotAllowed: 403,
     RecordNotFound: 404,
     TicketClosed: 409,
+    ConversationBusy: 409,
     CatalogEmpty: 503,
     ConfigError: 503,
 }
@@ -84,7 +87,8 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
             body["field"] = field
         if isinstance(error, FeedError):
             body["rows"] = [asdict(row) for row in error.rows]
-        return JSONResponse({"error": body}, status_code=_STATUS.get(type(error), 500))
+        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, ConversationBusy) else None
+        return JSONResponse({"error": body}, status_code=_STATUS.get(type(error), 500), headers=headers)
 
     @api.exception_handler(RequestValidationError)
     def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -94,12 +98,17 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         return JSONResponse({"error": body}, status_code=422)
 
     @api.post("/turns", status_code=202)
-    def start_turn(turn: TurnIn, running: Running, session: SignedIn) -> TurnStarted:
+    def start_turn(
+        turn: TurnIn, running: Running, session: SignedIn, idempotency_key: Annotated[str | None, Header()] = None
+    ) -> TurnStarted:
         """Start answering a message; read the answer from the events of the returned run.
 
-        Who asks is who has signed in: POST /signin sets the cookie.
+        Who asks is who has signed in: POST /signin sets the cookie. A message that is sent again with the same
+        Idempotency-Key is answered once.
         """
-        run_id, conversation_id = running.chat.start(turn.text, turn.conversation_id, turn.arm, session)
+        run_id, conversation_id = running.chat.start(
+            turn.text, turn.conversation_id, turn.arm, session, idempotency_key
+        )
         return TurnStarted(run_id=run_id, conversation_id=conversation_id)
 
     @api.get("/turns/{run_id}/events")
@@ -138,6 +147,18 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         ]
 
     api.include_router(ticket_routes(services, session_of))
+
+    @api.delete("/conversations/{conversation_id}")
+    def forget_conversation(conversation_id: str, running: Running, session: SignedIn) -> dict[str, int]:
+        """Delete a conversation with all that belongs to it; whoever has its id may, unless it is a customer's."""
+        return _counts(running.chat.forget_conversation(conversation_id, session))
+
+    @api.delete("/me/data")
+    def forget_me(running: Running, session: SignedIn) -> Any:
+        """Delete all conversations of the signed-in customer; orders stay, being the shop's books."""
+        if session is None or session.customer_id is None:
+            return _unauthorised("sign in as a customer; a visitor deletes a conversation by its id")
+        return _counts(running.chat.forget_customer(session.customer_id))
 
     @api.get("/search")
     def search(
@@ -183,8 +204,7 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         """Change live facts: JSON Lines as for `shopbot facts set`, with the operator's bearer token."""
         token = running.store.settings.facts_token
         if token is None or not _same(authorization or "", f"Bearer {token.get_secret_value()}"):
-            message = "send the token of SHOPBOT_FACTS_TOKEN as 'Authorization: Bearer ...'"
-            return JSONResponse({"error": {"type": "Unauthorized", "message": message}}, status_code=401)
+            return _unauthorised("send the token of SHOPBOT_FACTS_TOKEN as 'Authorization: Bearer ...'")
         body = await request.body()
         return await to_thread.run_sync(_apply_facts, body.decode("utf-8", errors="replace"), running)
 
@@ -195,6 +215,14 @@ def create_api(services: Callable[[], Services]) -> FastAPI:
         return JSONResponse(health, status_code=503 if health["status"] == "down" else 200)
 
     return api
+
+
+def _unauthorised(message: str) -> JSONResponse:
+    return JSONResponse({"error": {"type": "Unauthorized", "message": message}}, status_code=401)
+
+
+def _counts(erased: Erased) -> dict[str, int]:
+    return {"conversations": len(erased.conversations), "turns": len(erased.runs)}
 
 
 def _same(given: str, expected: str) -> bool:
@@ -209,10 +237,10 @@ def _apply_facts(body: str, running: Services) -> dict[str, int]:
 
 def _server_sent(first: tuple[int, Any] | None, rest: Iterator[tuple[int, Any]]) -> Iterator[str]:
     for seq, event in chain([first] if first else [], rest):
-        yield f"id: {seq}\nevent: {event['kind']}\ndata: {json.dumps(_public(event))}\n\n"
+        yield f"id: {seq}\nevent: {event['kind']}\ndata: {json.dumps(public_event(event))}\n\n"
 
 
-def _public(event: dict[str, Any]) -> dict[str, Any]:
+def public_event(event: dict[str, Any]) -> dict[str, Any]:
     """Leave out what the model wrote and the check held back: it is for the log, not for anyone's screen."""
     if event["kind"] != "done":
         return event

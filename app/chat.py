@@ -14,9 +14,13 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Literal
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, insert, select, update
 
+from app.admission import append_event, check_free, check_key, lock_conversation, run_of_key, settled
+from app.forgetting import AskedBy, Erased, drop_orphans, drop_threads, erase, forget
+from app.liveness import Pulse, interrupt_dead, this_server
 from app.verdicts import log_turn
 from graph.build import check_request, run_turn
 from graph.deps import Deps, Turn
@@ -25,18 +29,18 @@ from graph.state import State
 from graph.turn import Message, TurnRequest, TurnResult
 from shopbot.accounts import Session
 from shopbot.database import writing
-from shopbot.errors import InputError, RecordNotFound, ShopbotError
+from shopbot.errors import RecordNotFound, ShopbotError
 from shopbot.tables import conversations, feedback, run_events, runs
-from shopbot.tickets import Ticket, agent_replies, forget_tickets
+from shopbot.tickets import Ticket, agent_replies
 
 log = logging.getLogger(__name__)
 
 RunState = Literal["running", "done", "stopped", "failed", "interrupted", "with_agent"]
 """Kept as they are, but for `with_agent`: a run that is done because its message went into an open ticket."""
 Event = dict[str, Any]
-# Conversations are kept as long as the sample shop's privacy policy says.
-TRANSCRIPT_DAYS = 90
-_HISTORY_RUNS = 6
+RETENTION_DAYS = 90
+"""How long conversations are kept where no setting says otherwise: what the sample shop's privacy policy says."""
+_HISTORY_RUNS = 200  # read for a turn; what of them the turn looks back on, `graph.memory` says
 _WORKERS = 16
 _EXCHANGES = select(runs, feedback.c.thumb).outerjoin(feedback, feedback.c.run_id == runs.c.id)
 
@@ -61,34 +65,69 @@ class Exchange:
 class ChatService:
     """Starts, tails and stops runs; safe for use from many threads."""
 
-    def __init__(self, database: Engine, graph: CompiledStateGraph[State, Turn, State, State], deps: Deps) -> None:
+    def __init__(
+        self,
+        database: Engine,
+        graph: CompiledStateGraph[State, Turn, State, State],
+        deps: Deps,
+        retention_days: int = RETENTION_DAYS,
+    ) -> None:
         self._database = database
+        self._saver = graph.checkpointer if isinstance(graph.checkpointer, BaseCheckpointSaver) else None
+        self._retention = timedelta(days=retention_days)
+        self._server = this_server()
+        self._pulse = Pulse(database, lambda: dict(self._cancels), deps.clock)
         self._graph = graph
         self._deps = deps
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="run")
         self._cancels: dict[str, threading.Event] = {}
         self._changed = threading.Condition()
         self._changes = 0
-        self._starting = threading.Lock()
 
     def recover(self) -> None:
-        """After a start: end the runs that a dead process left open."""
-        with self._database.begin() as connection:
-            connection.execute(update(runs).where(runs.c.state == "running").values(state="interrupted"))
-            self._forget_old(connection)
+        """After a start: end the runs that a dead process left open, and from now on show that this one lives."""
+        with writing(self._database) as connection:
+            interrupt_dead(connection, self._deps.clock())
+        self._forget_old()
+        drop_orphans(self._database, self._saver)
+        self._pulse.start()
 
-    def _forget_old(self, connection: Connection) -> None:
+    def _forget_old(self) -> None:
         """Delete the conversations past their keeping time; asked at every start and every new conversation."""
-        limit = self._deps.clock() - timedelta(days=TRANSCRIPT_DAYS)
-        old = select(conversations.c.id).where(conversations.c.created_at < limit)
-        old_runs = select(runs.c.id).where(runs.c.conversation_id.in_(old))
-        for table in (run_events, feedback):
-            connection.execute(delete(table).where(table.c.run_id.in_(old_runs)))
-        connection.execute(delete(runs).where(runs.c.conversation_id.in_(old)))
-        forget_tickets(connection, old)
-        connection.execute(delete(conversations).where(conversations.c.id.in_(old)))
+        is_old = conversations.c.created_at < self._deps.clock() - self._retention
+        with self._database.connect() as connection:
+            if connection.scalar(select(conversations.c.id).where(is_old).limit(1)) is None:
+                return
+        with writing(self._database) as connection:
+            erased = erase(connection, is_old)
+        self._let_go(erased)
+        drop_threads(self._saver, erased.conversations)
+
+    def forget_customer(self, customer_id: str, asked_by: AskedBy = "customer") -> Erased:
+        """Delete all conversations of a customer; an answer that is just being written ends, and is not kept."""
+        return self._forget(conversations.c.customer_id == customer_id, asked_by)
+
+    def forget_conversation(self, conversation_id: str, session: Session | None = None) -> Erased:
+        """Delete one conversation in the same way. Raises RecordNotFound, for another customer's, too."""
+        customer_id = session.customer_id if session else None
+        with self._database.connect() as connection:
+            self._owner(conversation_id, customer_id, connection)
+        return self._forget(conversations.c.id == conversation_id, "customer" if customer_id else "visitor")
+
+    def _forget(self, condition: ColumnElement[bool], asked_by: AskedBy) -> Erased:
+        erased = forget(self._database, self._saver, condition, asked_by, self._deps.clock())
+        self._let_go(erased)
+        return erased
+
+    def _let_go(self, erased: Erased) -> None:
+        """Cancel the runs of this process that were deleted, and wake their readers."""
+        for run_id in erased.runs:
+            if cancel := self._cancels.get(run_id):
+                cancel.set()
+        self._notify()
 
     def close(self) -> None:
+        self._pulse.stop()
         for cancel in list(self._cancels.values()):
             cancel.set()
         self._workers.shutdown(wait=True)
@@ -99,18 +138,30 @@ class ChatService:
         conversation_id: str | None = None,
         arm: str | None = None,
         session: Session | None = None,
+        key: str | None = None,
     ) -> tuple[str, str]:
-        """Start answering; return (run id, conversation id) at once.
+        """Start answering; return (run id, conversation id) at once, the same for the same `key`.
 
         While a person has taken over, the message goes to them and the run is over (`with_agent`), unless it calls the
         assistant back.
         Who asks is who has signed in, whatever the text says; a conversation that began before the sign-in becomes
-        theirs. Raises RecordNotFound for a conversation that is unknown or somebody else's, InputError while an answer
-        in it is still being written, NotAvailable for an arm that does not exist yet.
+        theirs. Raises RecordNotFound for a conversation that is unknown or somebody else's, ConversationBusy while an
+        answer in it is still being written, InputError for a key that came with another message, NotAvailable for an
+        arm that does not exist yet.
         """
-        run_id = secrets.token_urlsafe(12)
+        check_key(key)
+        if conversation_id is None:
+            self._forget_old()
+        return settled(lambda: self._begin(text, conversation_id, arm, session, key))
+
+    def _begin(
+        self, text: str, conversation_id: str | None, arm: str | None, session: Session | None, key: str | None
+    ) -> tuple[str, str]:
         customer_id = session.customer_id if session else None
-        with self._starting, writing(self._database) as connection:
+        with writing(self._database) as connection:
+            if key and (before := run_of_key(connection, key, text, conversation_id, customer_id)):
+                return before
+            run_id, now = secrets.token_urlsafe(12), self._deps.clock()
             conversation_id = self._conversation(conversation_id, customer_id, connection)
             ticket_id = self._taken_over(conversation_id, text, connection)
             history = self._history(conversation_id, connection)
@@ -122,12 +173,13 @@ class ChatService:
                 audience=session.audience if session else "customer",
             )
             check_request(request, self._deps)
-            values = {"id": run_id, "conversation_id": conversation_id, "question": text, "ticket_id": ticket_id}
-            connection.execute(insert(runs).values(**values, state="running", created_at=self._deps.clock()))
+            values = {"id": run_id, "conversation_id": conversation_id, "question": text, "state": "running"}
+            worked_on = {"idempotency_key": key, "server": self._server, "alive_at": now, "ticket_id": ticket_id}
+            connection.execute(insert(runs).values(**values, **worked_on, created_at=now))
             if ticket_id:
+                append_event(connection, run_id, 1, {"kind": "with_agent", "ticket": ticket_id}, now)
                 ended = update(runs).where(runs.c.id == run_id)
-                connection.execute(ended.values(state="done", finished_at=self._deps.clock()))
-                self._insert(run_id, 1, {"kind": "with_agent", "ticket": ticket_id}, connection)
+                connection.execute(ended.values(state="done", finished_at=now))
         if ticket_id:
             self._notify()
             return run_id, conversation_id
@@ -144,17 +196,15 @@ class ChatService:
 
     def _conversation(self, conversation_id: str | None, customer_id: str | None, connection: Connection) -> str:
         if conversation_id is None:
-            self._forget_old(connection)
             conversation_id = secrets.token_urlsafe(16)
             values = {"id": conversation_id, "created_at": self._deps.clock(), "customer_id": customer_id}
             connection.execute(insert(conversations).values(**values))
             return conversation_id
+        lock_conversation(connection, conversation_id)
         if self._owner(conversation_id, customer_id, connection) is None and customer_id is not None:
             claimed = update(conversations).where(conversations.c.id == conversation_id)
             connection.execute(claimed.values(customer_id=customer_id))
-        running = select(runs.c.id).where(runs.c.conversation_id == conversation_id, runs.c.state == "running")
-        if connection.scalar(running):
-            raise InputError("conversation_id", "an answer is still being written; wait for it or stop it")
+        check_free(connection, conversation_id, self._deps.clock())
         return conversation_id
 
     def _owner(self, conversation_id: str, customer_id: str | None, connection: Connection) -> str | None:
@@ -191,7 +241,7 @@ class ChatService:
             result = run_turn(self._graph, self._deps, request, listener, self._cancels[run_id], conversation_id)
             log_turn(run_id, result)
             last = {"kind": "done", "result": result.model_dump(mode="json")}
-            self._finish(run_id, next(sequence), last, "stopped" if result.stopped else "done")
+            self._finish(run_id, next(sequence), last, "stopped" if result.stopped else "done", conversation_id)
         except Exception as error:
             if isinstance(error, ShopbotError):
                 message = str(error)
@@ -199,23 +249,25 @@ class ChatService:
                 log.exception("run %s failed", run_id)
                 message = "something went wrong on our side; please try again"
             last = {"kind": "error", "type": type(error).__name__, "message": message}
-            self._finish(run_id, next(sequence), last, "failed")
+            self._finish(run_id, next(sequence), last, "failed", conversation_id)
 
     def _record(self, run_id: str, seq: int, event: Event) -> None:
         with writing(self._database) as connection:
-            self._insert(run_id, seq, event, connection)
+            is_open = append_event(connection, run_id, seq, event, self._deps.clock())
+        if not is_open:
+            self._cancels[run_id].set()
         self._notify()
 
-    def _insert(self, run_id: str, seq: int, event: Event, connection: Connection) -> None:
-        values = {"run_id": run_id, "seq": seq, "kind": event["kind"], "payload": event, "at": self._deps.clock()}
-        connection.execute(insert(run_events).values(**values))
-
-    def _finish(self, run_id: str, seq: int, last: Event, state: RunState) -> None:
+    def _finish(self, run_id: str, seq: int, last: Event, state: RunState, conversation_id: str) -> None:
         """Write the last event and the run's end together: who reads the one may rely on the other."""
+        now = self._deps.clock()
         with writing(self._database) as connection:
-            self._insert(run_id, seq, last, connection)
-            values = {"state": state, "result": last.get("result"), "finished_at": self._deps.clock()}
-            connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+            if append_event(connection, run_id, seq, last, now):
+                values = {"state": state, "result": last.get("result"), "finished_at": now}
+                connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+            is_kept = connection.scalar(select(conversations.c.id).where(conversations.c.id == conversation_id))
+        if not is_kept:  # deleted meanwhile; what this turn has written since is not to bring it back
+            drop_threads(self._saver, [conversation_id])
         self._cancels.pop(run_id, None)
         self._notify()
 
@@ -307,8 +359,9 @@ class ChatService:
 
     def rate(self, run_id: str, thumb: Literal["up", "down"], comment: str | None = None) -> None:
         """Keep a customer's thumb on an answer; a second one replaces the first."""
-        self._state(run_id)
         with writing(self._database) as connection:
+            if connection.scalar(select(runs.c.id).where(runs.c.id == run_id)) is None:
+                raise RecordNotFound(f"no run {run_id!r}")
             connection.execute(delete(feedback).where(feedback.c.run_id == run_id))
             values = {"run_id": run_id, "thumb": thumb, "comment": comment, "at": self._deps.clock()}
             connection.execute(insert(feedback).values(id=secrets.token_urlsafe(12), **values))

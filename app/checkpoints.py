@@ -6,7 +6,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from shopbot.database import database_url
+from shopbot.database import BUSY_TIMEOUT_MS, database_url
 from shopbot.errors import ConfigError
 from shopbot.settings import Settings
 
@@ -20,7 +20,9 @@ def open_checkpointer(settings: Settings) -> BaseCheckpointSaver[Any]:
     if url.get_backend_name() == "sqlite":
         from langgraph.checkpoint.sqlite import SqliteSaver
 
-        connection = sqlite3.connect(settings.home / "checkpoints.sqlite3", check_same_thread=False)
+        connection = sqlite3.connect(
+            settings.home / "checkpoints.sqlite3", timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False
+        )
         saver = SqliteSaver(connection, serde=STRICT)
         saver.setup()
         return saver

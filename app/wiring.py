@@ -246,8 +246,9 @@ def wire(store: Store, models: dict[str, ServedModel], values: Values = "referre
         figures=figures,
         destinations=destinations,
         trace_content=settings.trace_content,
+        history_tokens=settings.history_tokens,
     )
     accounts = accounts_of(settings, store.database)
     demo = demo_accounts(settings, accounts, deps.orders.customers())
-    chat = ChatService(store.database, build_graph(open_checkpointer(settings)), deps)
+    chat = ChatService(store.database, build_graph(open_checkpointer(settings)), deps, settings.retention_days)
     return Services(store, deps, build_graph(), chat, accounts, demo)

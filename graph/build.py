@@ -16,6 +16,7 @@ from graph.consent import confirm
 from graph.deps import Deps, Turn
 from graph.desk import look_up_orders
 from graph.handoff import hand_over
+from graph.memory import remembered
 from graph.nodes import guard, look_up_policies, look_up_products, respond, route, small_talk
 from graph.promotions import look_up_promotions
 from graph.routing import Route
@@ -128,6 +129,7 @@ def run_turn(
     saver = graph.checkpointer if conversation_id is not None else None
     keeps = isinstance(saver, BaseCheckpointSaver)
     turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps, conversation_id)
+    turn.request = request = remembered(request, turn)
     config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
     begin: State | Command[Any] = start_state(request)
     how: dict[str, Any] = {"context": turn, "stream_mode": "custom"}
@@ -135,7 +137,7 @@ def run_turn(
         config["configurable"] = {"thread_id": conversation_id}
         how["durability"] = "sync"  # a proposal is on disk before the turn that made it is over
         if graph.get_state(config).next == WAITING:
-            begin = Command(resume=request.model_dump(mode="json"))
+            begin = Command(resume=True)
     result: TurnResult | None = None
     for event in graph.stream(begin, config, **how):
         listener(event)

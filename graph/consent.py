@@ -46,7 +46,11 @@ def reply_of(text: str) -> Literal["yes", "no"] | None:
 def confirm(state: State, runtime: Runtime[Turn]) -> Command[Literal["respond", "guard"]]:
     """Wait for the customer's next message; on a clear yes do what was proposed, once."""
     turn, change = runtime.context, Change.model_validate(state["change"])
-    request = TurnRequest.model_validate(interrupt({"change": change.id, "action": change.action}))
+    interrupt({"change": change.id, "action": change.action})
+    # What was said is taken from this turn alone. The value of the resumption would be kept in the checkpoint: after a
+    # crash, LangGraph hands the "yes" of the turn that died to the next one, whatever that one said.
+    request = turn.request
+    assert request is not None
     fresh = start_state(request)
     reply = reply_of(request.question)
     if reply is None or request.customer_id is None or wants_person(request.question):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from graph.asks import Utterance, by_clause, read_utterance
 from graph.lexicon import Lexicon
 from graph.routing import Route
+from graph.turn import TurnRequest
 from shopbot.catalog import Catalog, CatalogVersion
 from shopbot.chat_models import ServedModel
 from shopbot.delivery import DeliveryRates, Destination
@@ -25,6 +26,8 @@ from shopbot.shop import Shop
 from shopbot.tickets import Tickets
 from shopbot.types import PolicySection
 
+# How much of a conversation a turn looks back on where no setting says otherwise: about ten exchanges.
+HISTORY_TOKENS = 800
 # Every phrase that the workflow says in the shop's words, with the placeholders that it fills in beside the shop's.
 PHRASES: dict[str, tuple[str, ...]] = {
     "empty": (),
@@ -48,6 +51,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "no_orders": (),
     "no_such_order": ("order",),
     "no_guest_order": ("order",),
+    "too_many_lookups": (),
     "which_order": (),
     "which_address": ("order",),
     "which_variant": ("item",),
@@ -110,8 +114,8 @@ def shop_words(shop: Shop) -> dict[str, str]:
 class Deps:
     """Everything long-lived. One instance serves all turns of a process, from many threads.
 
-    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said. `readers` is a
-    cache by catalog version, which several may share that read the same catalog.
+    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said. `readers` is
+    a cache by catalog version, which several may share that read the same catalog.
     """
 
     shop: Shop
@@ -130,6 +134,7 @@ class Deps:
     destinations: tuple[Destination, ...] = ()
     default_arm: str = "base"
     trace_content: bool = False
+    history_tokens: int = HISTORY_TOKENS
     readers: dict[str, tuple[Lexicon, Intents]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -158,6 +163,7 @@ class Turn:
     cancelled: threading.Event
     keeps_conversation: bool = False
     conversation_id: str | None = None
+    request: TurnRequest | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:

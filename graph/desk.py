@@ -16,7 +16,8 @@ from graph.pen import Pen
 from graph.routing import NEAR_SECTION_COSINE
 from graph.state import Point, State
 from graph.turn import Message, Sentence
-from shopbot.errors import OrderNotFound
+from shopbot.errors import OrderNotFound, TooManyTries
+from shopbot.guest_lookups import guest_order
 from shopbot.language import content_stems, words
 from shopbot.money import format_money, to_minor
 from shopbot.order_changes import ORIGINAL, STORE_CREDIT, Action, Change, decide, refund_of
@@ -160,9 +161,11 @@ def _for_guest(asking: Asking, state: State, pen: Pen, turn: Turn) -> State:
     if identified := number_and_email(asking.question, asking.history):
         number, email = identified
         try:
-            order = turn.deps.orders.of_guest(number, email)
-        except OrderNotFound:
-            pen.show(Sentence(text=turn.phrase("no_guest_order", order=number), author="shop"))
+            order = guest_order(turn.deps.orders, number, email, turn.conversation_id, turn.deps.clock())
+        except (OrderNotFound, TooManyTries) as error:
+            many = isinstance(error, TooManyTries)
+            text = turn.phrase("too_many_lookups") if many else turn.phrase("no_guest_order", order=number)
+            pen.show(Sentence(text=text, author="shop"))
             return {"account": state["account"]}
         if asking.action:
             pen.show(Sentence(text=turn.phrase("sign_in_to_change"), author="shop"))

@@ -12,8 +12,10 @@
     ├── DatasetError           a training set is missing or must not be trained on (names every problem)
     ├── NotAvailable           a documented value whose feature does not exist yet
     ├── InputError             a request is malformed (carries the field)
+    ├── ConversationBusy       an answer in it is still being written (carries when to try again)
     ├── RecordNotFound         no such product, policy section, conversation or run
     ├── OrderNotFound          no such order for this customer
+    ├── TooManyTries           too many look-ups that found nothing
     ├── ChangeRefused          a change to an order that the rules do not allow (carries the policy section)
     ├── SignInRefused          wrong e-mail or password, or too many tries
     ├── NotAllowed             somebody who may not do this, whoever they are
@@ -98,11 +100,21 @@ class InputError(ShopbotError):
         super().__init__(f"{field}: {reason}")
 
 
+class ConversationBusy(ShopbotError):
+    def __init__(self, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__("an answer in this conversation is still being written; read it or stop it, then ask on")
+
+
 class RecordNotFound(ShopbotError):
     pass
 
 
 class OrderNotFound(ShopbotError):
+    pass
+
+
+class TooManyTries(ShopbotError):
     pass
 
 

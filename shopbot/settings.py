@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     question_max_chars: int = Field(
         2000, ge=100, le=100_000, description="Longer questions are refused with a friendly note."
     )
+    history_tokens: int = Field(
+        800, ge=100, le=100_000, description="How much of a conversation a turn looks back on, in tokens (estimated)."
+    )
+    retention_days: int = Field(
+        90, ge=1, le=3650, description="Conversations are deleted after so many days; the privacy policy has to say so."
+    )
 
 
 def load_settings(**overrides: object) -> Settings:

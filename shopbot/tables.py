@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The newest migration, so that an up-to-date database opens without alembic; a test compares the two."""
 
 ACTIVE = "active"
@@ -215,7 +215,10 @@ ticket_messages = Table(
     _one_of("author", "customer", "assistant", "agent"),
 )
 
-# `ticket_id` where a message went to a person and not to the assistant.
+_RUNNING = text("state = 'running'")
+# One run at a time in a conversation and each message once, whichever process is asked: the database holds both.
+# `ticket_id` where a message went to a person and not to the assistant; `server` is the process that works on a run and
+# `alive_at` its last sign of life.
 runs = Table(
     "runs",
     metadata,
@@ -227,8 +230,13 @@ runs = Table(
     Column("finished_at", UtcDateTime),
     Column("result", Json),
     Column("ticket_id", String(16), ForeignKey("tickets.id")),
+    Column("idempotency_key", String(200)),
+    Column("server", String(200)),
+    Column("alive_at", UtcDateTime),
     _one_of("state", "running", "done", "stopped", "failed", "interrupted"),
     Index(None, "conversation_id"),
+    Index("uq_runs_idempotency_key", "idempotency_key", unique=True),
+    Index("uq_runs_running", "conversation_id", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
 )
 
 run_events = Table(
@@ -251,4 +259,26 @@ feedback = Table(
     Column("at", UtcDateTime, nullable=False),
     _one_of("thumb", "up", "down"),
     Index(None, "run_id"),
+)
+
+# That somebody's conversations were deleted, when and how many; nothing of whose they were.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("asked_by", String(16), nullable=False),
+    Column("conversations", Integer, nullable=False),
+    Column("runs", Integer, nullable=False),
+    _one_of("asked_by", "customer", "visitor", "staff"),
+)
+
+# Pairs of order number and e-mail that fit no order, under each thing that the tries are counted by; all hashed.
+lookup_failures = Table(
+    "lookup_failures",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("pair", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "at"),
 )

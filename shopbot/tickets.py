@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from shopbot.accounts import Session
@@ -203,13 +203,6 @@ def agent_replies(conversation_id: str, connection: Connection) -> list[TicketMe
         .order_by(ticket_messages.c.at)
     )
     return [_message(row) for row in connection.execute(query)]
-
-
-def forget_tickets(connection: Connection, which: Select[tuple[str]]) -> None:
-    """Delete the tickets of the selected conversations, whose runs are gone already."""
-    old = select(tickets.c.id).where(tickets.c.conversation_id.in_(which))
-    connection.execute(delete(ticket_messages).where(ticket_messages.c.ticket_id.in_(old)))
-    connection.execute(delete(tickets).where(tickets.c.conversation_id.in_(which)))
 
 
 def _check(agent: Session | None) -> Session:

@@ -1,5 +1,7 @@
 """The chat: greeting, conversation, input. It shows runs that the server keeps; a reload loses nothing."""
 
+import secrets
+
 import streamlit as st
 from streamlit.navigation.page import Page
 
@@ -8,9 +10,9 @@ from app.health import health_of
 from app.ui import answer_view, handoff_view, record_view, render
 from app.ui.header import header
 from app.ui.records import Records, records_of
-from app.ui.signed_in import session_of
+from app.ui.signed_in import offer_forgetting, session_of
 from app.wiring import Services
-from shopbot.errors import InputError, RecordNotFound
+from shopbot.errors import ConversationBusy, InputError, RecordNotFound
 
 CONVERSATION = "c"  # the query parameter; whoever has the address can read on, hence ids that can't be guessed
 ARM = "arm"  # the key of the staff's choice of model
@@ -23,6 +25,8 @@ def show(services: Services, product_page: Page) -> None:
     is_busy = bool(exchanges) and exchanges[-1].state == "running"
     header(services).button("New conversation", icon=":material/add:", key="new", on_click=_start_anew)
     _offer_arms(services)
+    offer_forgetting(services, st.query_params.get(CONVERSATION))
+    st.session_state["message_key"] = f"{_page_key()}-{len(exchanges)}"
     _notes(services, health)
     _greet(services)
     records = records_of(services, exchanges) if health != "down" else Records({}, {}, {})
@@ -48,6 +52,12 @@ def show(services: Services, product_page: Page) -> None:
         handoff_view.watch(services, conversation_id, tickets)
 
 
+def _page_key() -> str:
+    """A random word of this page, from which each message has a key of its own: a click that comes twice asks once."""
+    key: str = st.session_state.setdefault("page", secrets.token_urlsafe(16))
+    return key
+
+
 def _history(services: Services) -> list[Exchange]:
     conversation_id = st.query_params.get(CONVERSATION)
     if conversation_id is None:
@@ -64,6 +74,7 @@ def _start_anew() -> None:
     """Leave the conversation; an answer being written in it goes on, to be found under its address."""
     st.query_params.clear()
     st.session_state.pop("source", None)
+    st.session_state.pop("page", None)
 
 
 def _note(text: str) -> None:
@@ -162,14 +173,14 @@ def _ask(services: Services, question: str) -> None:
     st.session_state.pop("source", None)
     try:
         st.query_params[CONVERSATION] = _start(services, question)
-    except InputError:
+    except (ConversationBusy, InputError):  # the latter: another message of the same moment, by its key
         _note("I'm still answering your last question. Wait for it or stop it, then ask again.")
 
 
 def _start(services: Services, question: str) -> str:
-    arm, session = st.session_state.get(ARM), session_of(services)
+    arm, session, key = st.session_state.get(ARM), session_of(services), st.session_state["message_key"]
     try:
-        _, conversation_id = services.chat.start(question, st.query_params.get(CONVERSATION), arm, session)
+        _, conversation_id = services.chat.start(question, st.query_params.get(CONVERSATION), arm, session, key)
     except RecordNotFound:  # removed meanwhile: the question is worth a new one
-        _, conversation_id = services.chat.start(question, arm=arm, session=session)
+        _, conversation_id = services.chat.start(question, arm=arm, session=session, key=key)
     return conversation_id

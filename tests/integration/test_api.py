@@ -161,8 +161,9 @@ def test_a_second_question_waits_until_the_first_is_answered(assistant: Any) -> 
     client = client_of(asked.services)
     first = start(client, PRICE)
     reply = client.post("/turns", json={"text": "And the vest?", "conversation_id": first["conversation_id"]})
-    error = error_of(reply, 422)
-    assert (error["type"], error["field"]) == ("InputError", "conversation_id")
+    error = error_of(reply, 409)
+    assert error["type"] == "ConversationBusy"
+    assert int(reply.headers["retry-after"]) > 0
     assert "still being written" in error["message"]
     asked.model.let_go()
     events(client, first["run_id"])

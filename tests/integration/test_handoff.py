@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
 
 from app.api import create_api
-from app.chat import TRANSCRIPT_DAYS, ChatService
+from app.chat import RETENTION_DAYS, ChatService
 from app.signin import COOKIE
 from app.wiring import Services
 from graph.turn import TurnResult
@@ -334,7 +334,7 @@ def test_a_process_that_dies_behind_the_ticket_leaves_it_open(services: Services
 
 
 def test_tickets_are_kept_as_long_as_their_conversations(services: Services) -> None:
-    then = utc_now() - timedelta(days=TRANSCRIPT_DAYS + 1)
+    then = utc_now() - timedelta(days=RETENTION_DAYS + 1)
     deps = replace(services.deps, clock=lambda: then)
     past = ChatService(services.store.database, services.graph, deps)
     chat = Chat(services, chat=past)

@@ -19,17 +19,18 @@ from alembic.migration import MigrationContext
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
-from sqlalchemy import create_engine, delete, func, insert, select, text
+from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.checkpoints import open_checkpointer
+from app.forgetting import erase
 from shopbot.accounts import Session
 from shopbot.database import open_database, writing
 from shopbot.errors import ConfigError, TicketNotWritten
 from shopbot.facts import FactUpdate
 from shopbot.settings import Settings
 from shopbot.tables import accounts, catalog_versions, conversations, metadata, records, runs, ticket_messages, tickets
-from shopbot.tickets import SoFar, TicketMessage, Tickets, forget_tickets
+from shopbot.tickets import SoFar, TicketMessage, Tickets
 from tests.fakes_data import NOON, ROOT, changed_product, migrated_to
 from tests.integration.test_ingest import Home, found, open_home
 
@@ -200,8 +201,7 @@ def test_a_ticket_lives_from_its_opening_to_its_end(kept: Tickets, home: Home) -
         assert kept.take("c", "hello?", connection) is None
     assert [ticket.id for ticket in kept.inbox(AGENT, "closed")] == [number]
     with writing(home.engine) as connection:
-        connection.execute(delete(runs))
-        forget_tickets(connection, select(conversations.c.id))
+        erase(connection, conversations.c.id == "c")
         assert connection.scalar(select(func.count()).select_from(ticket_messages)) == 0
 
 

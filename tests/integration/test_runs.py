@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from app.chat import TRANSCRIPT_DAYS, ChatService, Event
+from app.chat import RETENTION_DAYS, ChatService, Event
+from app.liveness import SILENCE
 from shopbot.chat_models import EngineSlots
 from shopbot.database import utc_now
-from shopbot.errors import InputError, RecordNotFound
+from shopbot.errors import ConversationBusy, RecordNotFound
 from shopbot.tables import conversations, feedback, run_events, runs
 
 pytestmark = pytest.mark.model
@@ -215,9 +216,11 @@ def test_a_start_ends_the_runs_that_a_dead_process_left_open(assistant: Any, new
     dead = asked.services.chat
     run_id, conversation_id = dead.start(TWO)
     assert texts([next(dead.events(run_id))]) == [ANSWER]
+    later = replace(asked.services.deps, clock=lambda: utc_now() + SILENCE + timedelta(seconds=1))
     reborn = ChatService(asked.services.store.database, asked.services.graph, asked.services.deps)
-    with pytest.raises(InputError, match="still being written"):
+    with pytest.raises(ConversationBusy, match="still being written"):
         reborn.start(PRICE, conversation_id)
+    reborn = ChatService(asked.services.store.database, asked.services.graph, later)
     reborn.recover()
     assert texts(list(reborn.events(run_id))) == [ANSWER]
     assert [(exchange.state, exchange.result) for exchange in reborn.history(conversation_id)] == [
@@ -247,7 +250,7 @@ def test_conversations_are_dropped_when_their_keeping_time_is_over(assistant: An
     def at(moment: datetime) -> ChatService:
         return ChatService(services.store.database, services.graph, replace(services.deps, clock=lambda: moment))
 
-    past = {days: at(now - timedelta(days=days)) for days in (TRANSCRIPT_DAYS + 1, TRANSCRIPT_DAYS - 1)}
+    past = {days: at(now - timedelta(days=days)) for days in (RETENTION_DAYS + 1, RETENTION_DAYS - 1)}
     kept = {}
     for days, chat in past.items():
         run_id, kept[days] = finished(chat, PRICE)
@@ -266,7 +269,7 @@ def test_conversations_are_dropped_when_their_keeping_time_is_over(assistant: An
 def test_the_keeping_time_is_what_the_privacy_policy_says(assistant: Any) -> None:
     sections = assistant().services.store.catalog.active().policies.values()
     said = [section.text for section in sections if section.policy == "privacy" and "chat" in section.text.lower()]
-    assert any(re.search(rf"\b{TRANSCRIPT_DAYS} days\b", text) for text in said)
+    assert any(re.search(rf"\b{RETENTION_DAYS} days\b", text) for text in said)
 
 
 # ---------------------------------------------------------------- many at once

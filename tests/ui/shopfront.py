@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from app.chat import Event, Exchange, RunState
+from app.forgetting import Erased
 from app.wiring import Services
 from graph.turn import Citation, Sentence, Timings, Tokens, TurnResult, answer_text
 from shopbot.accounts import Session
-from shopbot.errors import CatalogEmpty, InputError, OrderNotFound, RecordNotFound
+from shopbot.errors import CatalogEmpty, ConversationBusy, OrderNotFound, RecordNotFound
 from shopbot.orders import Order
 from shopbot.shop import Contact, PolicyDocument, ShopConfig
 from shopbot.tickets import Ticket
@@ -135,21 +136,41 @@ class FakeChat:
         self.asked: list[str] = []
         self.sessions: list[Session | None] = []
         self.handed_over: list[Ticket] = []
+        self.keys: list[str | None] = []
+        self.forgotten: list[str] = []
 
     def start(
-        self, text: str, conversation_id: str | None = None, arm: str | None = None, session: Session | None = None
+        self,
+        text: str,
+        conversation_id: str | None = None,
+        arm: str | None = None,
+        session: Session | None = None,
+        key: str | None = None,
     ) -> tuple[str, str]:
         self.sessions.append(session)
+        self.keys.append(key)
         conversation_id = conversation_id or f"conversation-{len(self.conversations)}"
         exchanges = self.conversations.setdefault(conversation_id, [])
         if any(exchange.state == "running" for exchange in exchanges):
-            raise InputError("conversation_id", "an answer is still being written")
+            raise ConversationBusy(2)
         self.asked.append(text)
         run_id = f"run-{len(self.asked)}"
         exchanges.append(Exchange(run_id, text, "running", NOW, [], None))
         if not self.is_slow:
             self.finish(run_id)
         return run_id, conversation_id
+
+    def forget_customer(self, customer_id: str) -> Erased:
+        self.forgotten.append(customer_id)
+        erased = Erased(list(self.conversations))
+        self.conversations.clear()
+        return erased
+
+    def forget_conversation(self, conversation_id: str, session: Session | None = None) -> Erased:
+        self.forgotten.append(conversation_id)
+        if self.conversations.pop(conversation_id, None) is None:
+            raise RecordNotFound(f"no conversation {conversation_id!r}")
+        return Erased([conversation_id])
 
     def show(self, run_id: str, *events: Event) -> None:
         exchange = self.exchange(run_id)

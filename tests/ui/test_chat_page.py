@@ -351,3 +351,60 @@ def test_the_source_of_a_promotion_opens_with_its_text(page: AppTest, services: 
     asked(page)
     next(button for button in page.button if "Kite Week" in button.label).click().run()
     assert "Kites are 10% off." in texts(page)
+
+
+# ---------------------------------------------------------------- one's data, and each message once
+
+
+def test_each_message_has_a_key_of_its_own(page: AppTest, services: Services) -> None:
+    asked(page).chat_input[0].set_value("And the weight?").run()
+    keys = chat_of(services).keys
+    assert len(set(keys)) == 2
+    assert all(key and len(key) >= 16 for key in keys)
+
+
+def test_a_click_that_comes_twice_before_the_page_is_drawn_has_the_key_of_the_first(
+    page: AppTest, services: Services
+) -> None:
+    """The server then knows the message (`Idempotency-Key`), whatever has become of it meanwhile."""
+    page.run()
+    drawn = page.session_state["message_key"]
+    page.button(key="sample-0").click().run()
+    assert chat_of(services).keys == [drawn]
+    assert page.session_state["message_key"] != drawn
+
+
+def forget(page: AppTest) -> AppTest:
+    page.checkbox(key="forget-sure").check().run()
+    return page.button(key="forget").click().run()
+
+
+def test_a_visitor_deletes_the_chat_on_the_page_after_saying_that_it_is_meant(
+    page: AppTest, services: Services
+) -> None:
+    page.run()
+    assert "Delete" not in labels(page)  # nothing is there yet
+    asked(page)
+    assert page.button(key="forget").disabled
+    assert "Orders stay" in texts(page)
+    forget(page)
+    assert chat_of(services).forgotten == ["conversation-0"]
+    assert "Deleted: 1 chat." in texts(page)
+    assert page.query_params == {}
+    assert len(page.chat_message) == 1
+    assert not page.exception
+
+
+def test_a_customer_deletes_all_chats(page: AppTest, services: Services) -> None:
+    cast(Any, services.accounts).session = lambda _: SIGNED_IN
+    asked(page)
+    forget(page)
+    assert chat_of(services).forgotten == ["C-1"]
+
+
+def test_what_was_deleted_in_another_window_is_no_error(page: AppTest, services: Services) -> None:
+    asked(page)
+    page.checkbox(key="forget-sure").check().run()
+    chat_of(services).conversations.clear()
+    page.button(key="forget").click().run()
+    assert not page.exception

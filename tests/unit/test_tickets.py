@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, func, insert, select, text
+from sqlalchemy import Engine, func, insert, select, text
 
+from app.forgetting import erase
 from shopbot.accounts import Session
 from shopbot.database import open_database, writing
 from shopbot.errors import InputError, NotAllowed, RecordNotFound, ShopbotError, TicketClosed, TicketNotWritten
 from shopbot.tables import accounts, conversations, customers, run_events, runs, ticket_messages, tickets
-from shopbot.tickets import BY_CUSTOMER, LONGEST_REPLY, SoFar, TicketMessage, Tickets, agent_replies, forget_tickets
+from shopbot.tickets import BY_CUSTOMER, LONGEST_REPLY, SoFar, TicketMessage, Tickets, agent_replies
 from shopbot.types import Role
 from tests.fakes_data import NOON
 
@@ -313,10 +314,8 @@ def test_a_ticket_that_does_not_exist_is_named(kept: Tickets) -> None:
 def test_tickets_go_with_their_conversations(kept: Tickets, engine: Engine) -> None:
     opened(kept)
     stays = opened(kept, "a visitor's")
-    hers = select(conversations.c.id).where(conversations.c.id == "hers")
     with writing(engine) as connection:
-        forget_tickets(connection, hers)
-        connection.execute(delete(conversations).where(conversations.c.id == "hers"))
+        erase(connection, conversations.c.id == "hers")
     assert [ticket.id for ticket in kept.inbox(AGENT)] == [stays]
     assert count(engine, ticket_messages) == 3
 
