@@ -114,8 +114,8 @@ def shop_words(shop: Shop) -> dict[str, str]:
 class Deps:
     """Everything long-lived. One instance serves all turns of a process, from many threads.
 
-    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said. `readers` is
-    a cache by catalog version, which several may share that read the same catalog.
+    `models` and `prompts` are by arm, prompts then by role. `trace_content` lets traces hold what was said. `readers`
+    is a cache by catalog version, which several may share that read the same catalog.
     """
 
     shop: Shop
