@@ -223,7 +223,7 @@ class FakeOpenAIServer:
     """
 
     def __init__(
-        self, reply: Callable[[list[dict[str, Any]]], str] | str = "The Ridge 2 is a fine tent for two."
+        self, reply: Callable[[list[dict[str, Any]]], str] | str = "The Ridge 2 is a fine tent for two.", port: int = 0
     ) -> None:
         self.reply = reply
         self.mode: Mode = "ok"
@@ -234,7 +234,7 @@ class FakeOpenAIServer:
         self.stopped = threading.Event()
         self.disconnects = 0  # clients that went away before the end
         self.connections: set[socket.socket] = set()
-        self._port = 0
+        self._port = port  # 0: any that is free
         self._http: _Http | None = None
         self._thread: threading.Thread | None = None
 

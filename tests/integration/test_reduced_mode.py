@@ -3,6 +3,9 @@
 How soon is a matter of the limits, which `shopbot bench` measures; here it would be a test of the machine.
 """
 
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from app.api import create_api
 from shopbot.chat_models import build_served_model, warm_up
-from shopbot.settings import Settings
+from shopbot.settings import REPOSITORY, Settings
 from tests.fakes import FakeOpenAIServer, Mode
 
 pytestmark = pytest.mark.model
@@ -33,18 +36,66 @@ def server() -> Iterator[FakeOpenAIServer]:
 @pytest.fixture
 def asked(server: FakeOpenAIServer, assistant: Any) -> Any:
     """An assistant on that server, with the default limits, that tries a failed model again soon."""
+    return on_server(server.base_url, assistant)
+
+
+def on_server(base_url: str, assistant: Any, **limits: float) -> Any:
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
         engine="openai",
         model="fake",
-        openai_base_url=server.base_url,
+        openai_base_url=base_url,
         model_retry_after_s=AGAIN_S,
+        **limits,
     )
     model = build_served_model(settings)
     warm_up(model)
     made = assistant()
     made.services.deps.models["base"] = model
     return made
+
+
+class ServerProcess:
+    """A model server in a process of its own, which can die without a goodbye and come back on its port."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def start(self) -> None:
+        code = (
+            "import sys; from tests.fakes import FakeOpenAIServer;"
+            "FakeOpenAIServer(sys.argv[1], int(sys.argv[2])).start(); print('up', flush=True); sys.stdin.read()"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code, ANSWER, str(self._port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+        )
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "up\n"
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+@pytest.fixture
+def process() -> Iterator[ServerProcess]:
+    server = ServerProcess()
+    server.start()
+    yield server
+    server.kill()
 
 
 def circuit(asked: Any) -> str:
@@ -163,3 +214,30 @@ def test_an_assistant_starts_without_its_server(assistant: Any, server: FakeOpen
     made.services.deps.models["base"] = model
     assert health(made) == ("degraded", ["model: the model server cannot be reached"])
     assert made.ask(PRICE).answer == f"{ANSWER}\n{NOTE}"
+
+
+def test_a_server_process_that_dies_costs_no_answer_and_when_it_is_back_it_writes_again(
+    process: ServerProcess, assistant: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Killed as the kernel kills, started anew on its port; the assistant is never restarted."""
+    asked = on_server(process.base_url, assistant, model_first_sentence_timeout_s=60, model_stall_timeout_s=60)
+    assert asked.ask(PRICE).model_share == 1.0
+    assert circuit(asked) == "closed"
+
+    process.kill()
+    for _ in range(2):
+        result = asked.ask(PRICE)
+        assert result.answer == f"{ANSWER}\n{NOTE}"
+        assert [citation.id for citation in result.citations] == ["CO-0101"]
+    assert health(asked)[0] == "degraded"
+    assert circuit(asked) in ("open", "half_open")
+
+    process.start()
+    time.sleep(AGAIN_S)
+    assert circuit(asked) == "half_open"
+    result = asked.ask(PRICE)
+    assert (result.answer, result.model_share, result.reduced) == (ANSWER, 1.0, None)
+    assert health(asked) == ("ok", [])
+    assert circuit(asked) == "closed"
+    changes = [message for message in caplog.messages if "circuit" in message]
+    assert [message.rpartition("circuit ")[2].partition(",")[0] for message in changes] == ["open", "closed"]
