@@ -60,7 +60,6 @@ def test_a_customer_asks_for_a_person_and_gets_one(page: Page, agents_page: Page
     ask(page, "Yes please!")
     expect(transcript).to_contain_text("Yes please!", timeout=POLLED_MS)  # without a click of the agent's
     take_screenshot(agents_page, "inbox.png")
-    take_screenshot(page, "with-agent.png")
 
     agents_page.get_by_role("button", name="Close ticket").click()
     expect(page.get_by_text("Our colleague has closed the ticket")).to_be_visible(timeout=POLLED_MS)
