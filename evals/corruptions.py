@@ -15,9 +15,9 @@ from shopbot.types import Frozen
 
 KINDS = (
     "number", "unit", "percentage", "date", "stale_price", "stock", "product", "option", "material", "wrong_source",
-    "negation", "condition", "order_id", "url", "reference",
+    "field", "negation", "condition", "order_id", "url", "reference",
 )  # fmt: skip
-"""What can be wrong; `option` is a size or colour, `reference` another field than the sentence speaks of."""
+"""What can be wrong; `option` is a size or colour, `field` and `reference` are what another field of the record says."""
 
 _UNITS = {
     "g": "kg", "kg": "g", "cm": "mm", "mm": "cm", "km": "m", "m": "km", "°C": "°F", "litres": "ml", "L": "ml",
@@ -260,7 +260,8 @@ def _opposite(sentence: str, option: str, other: str, record: Record) -> bool:
 def _not_made(kind: str, record: Record, shop: Shop) -> list[str]:
     """Options of other products that no word of this record is."""
     others = {option for other in shop.alike(record)[:40] for option in other.options(kind)}
-    strangers = sorted(option for option in others if not stands_in(option.lower(), record.text.lower()))
+    parts = {part for made in record.options(kind) for part in re.split(r"[/ -]", made)}
+    strangers = sorted(o for o in others if o not in parts and not stands_in(o.lower(), record.text.lower()))
     shop.chance.shuffle(strangers)
     return [option for option in strangers if kind == "color" or re.fullmatch(r"X*[SL]|M|\d+", option)]
 
@@ -273,6 +274,32 @@ def _material(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
             continue
         others = [other for other in _MATERIALS if other not in record.text.lower()]
         yield _with(answer, at, re.sub(rf"\b{material}\b", shop.chance.choice(others), sentence, count=1))
+
+
+def _other_field(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
+    """The value of another field of the same record in the place of one that the sentence tells."""
+    sentence = answer.sentences[at]
+    for record in shop.of(answer)[:1]:
+        values = _shown_values(record)
+        for value in values:
+            others = [o for o in values if o != value and o not in sentence and not value.startswith(o)]
+            place = re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", sentence)
+            if place is None or not others:
+                continue
+            alike = [o for o in others if o[:1].isdigit() == value[:1].isdigit()] or others
+            yield _with(answer, at, sentence[: place.start()] + shop.chance.choice(alike) + sentence[place.end() :])
+
+
+def _shown_values(record: Record) -> list[str]:
+    """Attributes as a sentence shows them, long enough to be told from one another: "515 g", "lifetime"."""
+    shown = []
+    for key, value in record.row.get("attributes", {}).items():
+        unit = re.search(r"_(g|mm|cm|m|l)$", key)
+        if isinstance(value, str) and len(value) > 4:
+            shown.append(value[0].lower() + value[1:] if value[1:2].islower() else value)
+        elif isinstance(value, int) and unit:
+            shown.append(f"{value} {unit[1]}")
+    return list(dict.fromkeys(shown))
 
 
 def _wrong_source(answer: Answer, at: int, shop: Shop) -> Iterator[Corrupted]:
@@ -361,5 +388,6 @@ def _spoken_of(answer: Answer, at: int, shop: Shop) -> Record:
 _RULES: dict[str, Callable[[Answer, int, Shop], Iterator[Corrupted]]] = {
     "number": _number, "unit": _unit, "percentage": _percentage, "date": _date, "stale_price": _stale_price,
     "stock": _stock, "product": _product, "option": _option, "material": _material, "wrong_source": _wrong_source,
-    "negation": _negation, "condition": _condition, "order_id": _order_id, "url": _url, "reference": _reference,
+    "field": _other_field, "negation": _negation, "condition": _condition, "order_id": _order_id, "url": _url,
+    "reference": _reference,
 }  # fmt: skip

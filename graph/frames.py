@@ -134,6 +134,8 @@ def _wrong_fields(sentence: str, found: Sequence[Reference], source: Source) -> 
         own, label = _anchors(reference.field.replace("_", " ")), _label(reference.field.replace("_", " "))
         if reference.field not in _SELF_EXPLAINING and not around & own:
             return Finding.FIELD
+        if reference.field in _SELF_EXPLAINING and around & _ALSO_SAID_WORDS:
+            return Finding.FIELD
         if not (label and label <= around) and any(_speaks_of_other(around, other, own, label) for other in labels):
             return Finding.FIELD
         if {stem(word) for word in words(parts[place])} & {word for other in labels for word in _label(other)} - own:

@@ -47,6 +47,21 @@ _VAGUE = FRAMING - NEUTRAL  # names of fields that are everyday words, too: "is 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MEASURED = re.compile(r"\d+(?:[.,]\d+)*(?: (?:g|kg|l|mm|cm|km|m|W|kN|gsm|minutes|hours|lumens|km)\b)?")
 _BEST_FOR = re.compile(r"(?<!the )\bbest (?:for|suited|used)\b", re.IGNORECASE)
+# What names a field beside its own name: what stands with it has to be the value of a field that it names.
+_NAMED_BY = {
+    "materials": re.compile(r"\bmade (?:of|from)\b", re.IGNORECASE),
+    "fill": re.compile(r"\bfilled with\b", re.IGNORECASE),
+    "season": re.compile(r"\bmade for\b", re.IGNORECASE),
+    "best for": re.compile(r"\bmade for\b", re.IGNORECASE),
+    "rating": re.compile(r"\bout of 5\b", re.IGNORECASE),
+    "review count": re.compile(r"\breviews\b", re.IGNORECASE),
+    "waterproof": re.compile(r"\bwater protection\b", re.IGNORECASE),
+    "certification": re.compile(r"\bcertifi(?:ed|cation)\b", re.IGNORECASE),
+    "beam": re.compile(r"\breaches\b", re.IGNORECASE),
+    "fuel": re.compile(r"\bruns on\b", re.IGNORECASE),
+}
+_PLAIN_VALUES = frozenset(["yes", "included"])
+_SPANS = frozenset(["year", "month", "week", "day"])  # of a warranty, or of anything else that lasts
 _DESCRIPTION_WORDS = 3  # a number of the description is told with so many words of its sentence
 
 
@@ -71,6 +86,8 @@ def product_told(text: str, source: Source) -> tuple[Finding | None, tuple[State
     supporting = tuple(dict.fromkeys([*carriers, *_live_spoken_of(body, source), *_spoken_of(rest, source)]))
     if finding := _words_supported(rest, supporting, title) or _denials_supported(body, supporting):
         return finding, ()
+    if _named_but_untold(rest, source, title):
+        return Finding.FIELD, ()
     return (None, supporting) if _informs(body, rest, supporting, title) else (Finding.EMPTY, ())
 
 
@@ -175,7 +192,7 @@ def _unit_tells(quantity: Quantity, source: Source) -> bool:
     """Whether only one field of the record has numbers with this unit: "515 g" says what it is by itself."""
     unit = quantity[1]
     fields = {s.field for s in source.statements if any(unit == u for _, u in quantities(s.text))}
-    return unit in MEASURES and len(fields - {"description"}) == 1
+    return unit in MEASURES - _SPANS and len(fields - {"description"}) == 1
 
 
 def _is_spoken_of(statement: Statement, near: str, unit: str, source: Source) -> bool:
@@ -257,6 +274,48 @@ def _is_told(statement: Statement, said: AbstractSet[str]) -> bool:
         return False
     items = (meaning(item) for item in re.split(r", | and |; ", statement.value))
     return any(item and item <= said and item - FRAMING for item in items)
+
+
+def _named_but_untold(rest: str, source: Source, title: frozenset[str]) -> list[Statement]:
+    """Statements whose field the sentence names and of whose value it says nothing: "care: regular fit".
+
+    Not where the name stands in a value that it tells ("a hood that fits under a helmet"), or is part of a longer one
+    that it tells ("fabric weight").
+    """
+    said = roots_of(re.sub(r"\bfits\b", " ", rest)) - title  # a verb: no hood has a fit because it fits a helmet
+    fields = [s for s in source.statements if s.value]
+    told = [s for s in fields if _tells_of(s, rest)]
+    inside = {word for s in told for word in meaning(s.value)}
+    by_other_names = {_NAMED_BY[s.field].pattern for s in told if s.field in _NAMED_BY}
+    return [
+        s
+        for s in fields
+        if s not in told and (_is_named_in_full(s, said - inside, told) or _is_named_otherwise(s, rest, by_other_names))
+    ]
+
+
+def _is_named_in_full(statement: Statement, said: AbstractSet[str], told: Iterable[Statement]) -> bool:
+    label = _label(statement.field)
+    return label <= said and not label <= _VAGUE and not any(label < _label(other.field) for other in told)
+
+
+def _is_named_otherwise(statement: Statement, rest: str, told: AbstractSet[str]) -> bool:
+    named = _NAMED_BY.get(statement.field)
+    return named is not None and named.pattern not in told and named.search(rest) is not None
+
+
+def _tells_of(statement: Statement, rest: str) -> bool:
+    """Whether a sentence says anything of a statement's value: a word, a figure, or its plain yes or no."""
+    telling = (meaning(statement.value) - _label(statement.field)) & meaning(rest)
+    if _is_denial(statement):
+        return is_negated(rest) or bool(telling)
+    if statement.value.lower() in _PLAIN_VALUES:
+        return True  # the name says it
+    said = {number for number, _ in quantities(rest)}
+    denies_alike = any(
+        negated and (word, negated) in polar_words(rest) for word, negated in polar_words(statement.value)
+    )
+    return bool(telling) or denies_alike or any(number in said for number, _ in quantities(statement.value))
 
 
 def _words_supported(rest: str, statements: Sequence[Statement], title: frozenset[str]) -> Finding | None:

@@ -163,7 +163,7 @@ def _cover(text: str, rules: Sequence[_Rule], heading: frozenset[str]) -> list[_
 
 def _covered(rule: _Rule, left_words: AbstractSet[str], left_figures: set[str], said: set[str]) -> int:
     figures = {number for number, _ in quantities(rule.text)}
-    return 3 * len(left_figures & figures) + len(left_words & meaning(rule.text)) - 4 * len(figures - said)
+    return 3 * len(left_figures & figures) + len(left_words & meaning(rule.text)) - 2 * len(figures - said)
 
 
 def _unsaid(rule: _Rule, text: str) -> int:

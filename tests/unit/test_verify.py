@@ -84,6 +84,67 @@ def test_what_the_record_does_not_say_is_held_back(sentence: str, finding: Findi
     assert check(sentence, {1: JACKET_SOURCE}, LEXICON).finding == finding
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Right now you'd pay $349 for the Fulmar Down Jacket, and it weighs 515 g [1].",
+        "The jacket isn't waterproof [1].",
+        "Only S and M are in stock [1].",
+        "In L it is sold out, but S and M are still available [1].",
+        "You can machine wash it at 30 °C, but don't tumble dry it [1].",
+        "The fill weight is 195 g [1].",
+        "Its shell is made of recycled nylon [1].",
+        "The warranty lasts five years [1].",
+        "At the moment, M is not sold out [1].",
+    ],
+)
+def test_what_the_record_says_passes_in_other_words(sentence: str) -> None:
+    assert check(sentence, {1: JACKET_SOURCE}, LEXICON).finding is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "finding"),
+    [
+        ("The Fulmar Down Jacket costs €349.00 [1].", Finding.NUMBER),
+        ("The Fulmar Down Jacket is not $349.00 [1].", Finding.NUMBER),
+        ("The Fulmar Down Jacket does not cost $349.00 [1].", Finding.POLARITY),
+        ("It is on sale [1].", Finding.NUMBER),
+        ("It costs $349.00 instead of $399.00 [1].", Finding.NUMBER),
+        ("It is $10 off [1].", Finding.NUMBER),
+        ("Only S is in stock [1].", Finding.STOCK),
+        ("All sizes are in stock [1].", Finding.STOCK),
+        ("L is not sold out [1].", Finding.STOCK),
+        ("It is in stock in sizes S, S and M [1].", Finding.REPETITION),
+        ("It weighs 515 kg [1].", Finding.NUMBER),
+        ("The fill weight is 515 g [1].", Finding.NUMBER),
+        ("The warranty lasts six years [1].", Finding.NUMBER),
+        ("It does not have a recycled nylon shell [1].", Finding.POLARITY),
+        ("It is not not waterproof [1].", Finding.POLARITY),
+        ("It costs $349.00, see https://cheap-jackets.example/now [1].", Finding.ADDRESS),
+        ("It costs $349.00 [1], like the vest [2].", Finding.UNKNOWN_SOURCE),
+    ],
+)
+def test_what_is_turned_round_in_other_words_is_held_back(sentence: str, finding: Finding) -> None:
+    assert check(sentence, {1: JACKET_SOURCE}, LEXICON).finding == finding
+
+
+@pytest.mark.parametrize(
+    ("sentence", "passes"),
+    [
+        ("It costs $279.00 instead of $349.00 [1].", True),
+        ("It was $349.00 and now costs $279.00 [1].", True),
+        ("It's reduced from $349.00 to $279.00 [1].", True),
+        ("It was $279.00 and now costs $349.00 [1].", False),
+        ("It costs $349.00 instead of $279.00 [1].", False),
+        ("It costs over $279.00 [1].", False),
+        ("It costs $279.00, down from $399.00 [1].", False),
+    ],
+)
+def test_two_prices_of_a_sale_keep_their_roles(sentence: str, passes: bool) -> None:
+    source = product_source(1, JACKET, SALE_FACTS, "en-US")
+    assert check(sentence, {1: source}, LEXICON).passed is passes
+
+
 def test_a_product_on_sale_is_not_offered_at_its_old_price() -> None:
     source = product_source(1, JACKET, SALE_FACTS, "en-US")
     assert check("It costs $349.00 [1].", {1: source}, LEXICON).finding == Finding.NUMBER
@@ -137,6 +198,26 @@ POLICY = policy_source(
 )
 def test_a_rule_retold_in_full_passes(sentence: str) -> None:
     assert check(sentence, {1: POLICY}, LEXICON).finding is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "You've got 45 days from the delivery date to send an item back [1].",
+        "After the window closes, refunds can't be given [1].",
+        "Shipping is free on orders of over $75 [1].",
+    ],
+)
+def test_a_rule_retold_in_other_words_passes(sentence: str) -> None:
+    assert check(sentence, {1: POLICY}, LEXICON).finding is None
+
+
+def test_it_is_what_the_sentence_before_was_about() -> None:
+    vest = product_source(2, VEST, ProductFacts(own=fact(price=19900, stock=1)), "en-US")
+    sources = {1: JACKET_SOURCE, 2: vest}
+    first = check("The Fulmar Down Vest costs $199.00 [2].", sources, LEXICON)
+    assert check("It weighs 515 g [2].", sources, LEXICON, first).passed
+    assert check("It weighs 515 g [1].", sources, LEXICON, first).finding == Finding.OTHER_PRODUCT
 
 
 @pytest.mark.parametrize(
