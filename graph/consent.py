@@ -20,8 +20,6 @@ from shopbot.order_changes import Change, apply_change
 from shopbot.order_statements import order_source
 from shopbot.statements import Statement
 
-# After a clear word of consent or refusal at most this many more words: "yes, but send it to ..." is another wish.
-MOST_WORDS_AFTER = 4
 _YES = re.compile(
     r"\W*(?:yes|yep|yeah|yup|sure|ok|okay|please do|go ahead|do it|do that|confirm(?:ed)?|correct|of course|agreed|y)\b"
     r"(?P<rest>.*)",
@@ -32,13 +30,22 @@ _NO = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BUT = re.compile(r"\b(?:but|not|don't|instead|wait|actually|unless|if|only)\b", re.IGNORECASE)
+_OTHER_WISH = re.compile(
+    r"\b(?:but|instead|wait|actually|unless|if|only|return|exchange|cancel|send|change|swap|what|when|how|where)\b"
+    r"|\?",
+    re.IGNORECASE,
+)
+# How many words may follow a clear word of consent or refusal, and what may not be among them: "yes, but send it to"
+# is another wish. A refusal may be longer, because it changes nothing.
+_MAY_FOLLOW = {"yes": ((4, _BUT),), "no": ((4, _BUT), (10, _OTHER_WISH))}
 
 
 def reply_of(text: str) -> Literal["yes", "no"] | None:
     """A clear yes or no; None for everything else, which is then a message like any other."""
     for reply, pattern in (("yes", _YES), ("no", _NO)):
         found = pattern.match(text)
-        if found and len(found["rest"].split()) <= MOST_WORDS_AFTER and not _BUT.search(found["rest"]):
+        rest = found["rest"] if found else ""
+        if found and any(len(rest.split()) <= most and not no.search(rest) for most, no in _MAY_FOLLOW[reply]):
             return "yes" if reply == "yes" else "no"
     return None
 

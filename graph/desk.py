@@ -195,7 +195,7 @@ class _Proposing:
         customer = self.turn.deps.orders.customer(self.state["request"].customer_id or "")
         tier, now = customer.tier if customer else None, self.turn.deps.clock()
         possible = [
-            (change, order, decide(change, order, tier, self.rules, now))
+            (change, order, self._excluded(change, order) or decide(change, order, tier, self.rules, now))
             for order in orders
             for change in self._changes(order)
         ]
@@ -212,6 +212,13 @@ class _Proposing:
             self.pen.show(Sentence(text=text, author="shop"))
             return {"account": self.state["account"]}
         return self._propose(completed, order, decision)
+
+    def _excluded(self, change: Change, order: Order) -> Decision | None:
+        """The refusal for an item that the customer's own words make final sale."""
+        if change.action not in ("return", "exchange"):
+            return None
+        product = self.turn.version.products.get(change.item_of(order).product_id)
+        return self.rules.excluded(product.category if product else "", self.asking.question)
 
     def _changes(self, order: Order) -> list[Change]:
         """The changes to an order that may be meant: of the order as a whole, or of one of its items."""

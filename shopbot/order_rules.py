@@ -32,6 +32,18 @@ class Figure(Frozen):
     text: str
 
 
+class Exclusion(Frozen):
+    """What customers say of an item (`said`, a regular expression) by which it can't go back, and the rule's own words.
+
+    `categories` are the kinds of product that it holds for; empty for all.
+    """
+
+    section: str
+    text: str
+    said: str
+    categories: tuple[str, ...] = ()
+
+
 class Figures(Frozen):
     """order_rules.yaml."""
 
@@ -46,6 +58,10 @@ class Figures(Frozen):
     exchange_days: Figure
     exchange_hand_over_days: Figure
     exchange_country: Figure
+    exclusions: tuple[Exclusion, ...] = ()
+
+
+FIGURES = tuple(name for name, field in Figures.model_fields.items() if field.annotation is Figure)
 
 
 @dataclass(frozen=True)
@@ -74,11 +90,16 @@ class OrderRules:
     def check(self) -> None:
         """Raise ConfigError naming every figure that its policy does not have, or that is no day where one belongs."""
         wrong = []
-        for name in Figures.model_fields:
+        for name in FIGURES:
             try:
                 self._date(name, 2026) if name in _DAYS else self._figure(name)
             except ConfigError as error:
                 wrong.append(str(error))
+        wrong += [
+            f"exclusions: policy section '{rule.section}' does not say {rule.text!r}"
+            for rule in self.figures.exclusions
+            if rule.text not in self._text_of(rule.section)
+        ]
         if wrong:
             raise ConfigError(f"order_rules.yaml: {'; '.join(wrong)}")
 
@@ -101,6 +122,13 @@ class OrderRules:
             return Decision(False, section, f"the return window ended on {_said(last)}", until=last)
         fee = 0 if tier == self._figure("label_free_tier") else self.label_fee_minor
         return Decision(True, section, f"the return window is open until {_said(last)}", fee, last)
+
+    def excluded(self, category: str, said: str) -> Decision | None:
+        """The refusal for an item of which the customer says what makes it final sale; None where nothing does."""
+        for rule in self.figures.exclusions:
+            if (not rule.categories or category in rule.categories) and re.search(rule.said, said, re.IGNORECASE):
+                return Decision(False, rule.section, f"{rule.text[0].lower()}{rule.text[1:]}")
+        return None
 
     def may_exchange(self, order: Order, item: Item, now: datetime) -> Decision:
         """Whether an item can be swapped for another size or colour, and until when; a first exchange costs nothing."""
@@ -160,11 +188,14 @@ class OrderRules:
 
     def _figure(self, name: str) -> str:
         figure: Figure = getattr(self.figures, name)
-        section = self.policies.get(figure.section)
-        found = re.search(figure.text, " ".join(section.text.split())) if section else None
+        found = re.search(figure.text, self._text_of(figure.section))
         if found is None:
             raise ConfigError(f"{name}: policy section '{figure.section}' says nothing like {figure.text!r}")
         return found[1]
+
+    def _text_of(self, section_id: str) -> str:
+        section = self.policies.get(section_id)
+        return " ".join(section.text.split()) if section else ""
 
 
 def read_figures(path: Path) -> Figures | None:

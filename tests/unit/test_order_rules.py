@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shopbot.errors import ConfigError
-from shopbot.order_rules import UNTOUCHED, Figures, OrderRules, read_figures
+from shopbot.order_rules import FIGURES, UNTOUCHED, Figures, OrderRules, read_figures
 from shopbot.orders import Item, Order
 from shopbot.settings import REPOSITORY
 from shopbot.shop import load_shop
@@ -185,10 +185,10 @@ def test_a_rule_says_what_its_policy_says_before_and_after_an_edit(
 
 def test_every_figure_has_an_edit_that_changes_what_is_decided() -> None:
     """But for the fee of a second exchange: what has been exchanged is refused, see below."""
-    assert {row[0] for row in EDITS} == set(Figures.model_fields)
+    assert {row[0] for row in EDITS} == set(FIGURES)
 
 
-@pytest.mark.parametrize("name", Figures.model_fields)
+@pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("text", ["Ask a colleague.", None])
 def test_a_section_without_its_figure_is_an_error_that_names_the_figure(name: str, text: str | None) -> None:
     section = getattr(figures(), name).section
@@ -197,8 +197,8 @@ def test_a_section_without_its_figure_is_an_error_that_names_the_figure(name: st
         policies[section] = POLICIES[section].model_copy(update={"text": text})
     with pytest.raises(ConfigError, match=rf"\b{name}: policy section '{section}'") as error:
         OrderRules(figures(), policies, "USD", DENVER).check()
-    named = {key for key in Figures.model_fields if f"{key}: " in str(error.value)}
-    assert named == {key for key in Figures.model_fields if getattr(figures(), key).section == section}
+    named = {key for key in FIGURES if f"{key}: " in str(error.value)}
+    assert named == {key for key in FIGURES if getattr(figures(), key).section == section}
 
 
 def test_a_decision_without_its_figure_is_an_error_and_not_a_guess() -> None:
@@ -346,3 +346,30 @@ def test_a_file_that_is_wrong_is_named_with_what_is_wrong(content: bytes, said: 
         read_figures(path)
     assert str(error.value).startswith(f"{path}: ")
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("category", "said", "is_excluded"),
+    [
+        ("Climbing", "the safety seal is broken on the harness", True),
+        ("Climbing", "I opened its seal to try it on", True),
+        ("Climbing", "it is too small for me, seal intact", False),
+        ("Tents", "the seal of the tent is broken", False),
+        ("Socks & Gaiters", "I have worn them once", True),
+        ("Socks & Gaiters", "they are the wrong size", False),
+        ("Base Layers", "I wore it on a hike", True),
+        ("Hats & Gloves", "I wore it on a hike", False),
+        ("Backpacks", "it has my name printed on it", True),
+    ],
+)
+def test_what_customers_say_of_an_item_can_make_it_final_sale(category: str, said: str, is_excluded: bool) -> None:
+    decision = rules().excluded(category, said)
+    assert (decision is not None) is is_excluded
+    if decision:
+        assert (decision.allowed, decision.section) == (False, "returns.final-sale")
+        assert decision.reason[1:] in " ".join(POLICIES["returns.final-sale"].text.split())
+
+
+def test_an_exclusion_whose_policy_does_not_say_it_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"exclusions: policy section 'returns.final-sale' does not say"):
+        rules(returns__final_sale="once the safety seal is broken -> once used").check()
