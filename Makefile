@@ -39,6 +39,7 @@ evals: setup ## Measure arms and prompts on the test cases; an hour, results in 
 	$(BIN)/shopbot eval arms --out build/evals/arms
 	$(BIN)/shopbot eval arms --out build/evals/robustness --cases development --slices paraphrase,bias --no-with-parts
 	$(BIN)/shopbot eval prompts --out build/evals/prompts --every 3
+	$(BIN)/shopbot eval verifier --out build/evals/verifier
 
 bench: setup ## Measure engines, retrieval and overhead; prints ratios of one run
 	$(BIN)/shopbot bench

@@ -10,7 +10,7 @@ import pytest
 from evals.cases import SETS
 from evals.corruptions import KINDS, Answer, Corrupted, Shop, corruptions, one_each
 from evals.metrics import exact_interval
-from evals.oracle import NUMBER, plain_number, read_records, unfounded
+from evals.oracle import NUMBER, bare, plain_number, read_records, unfounded
 from evals.verification import SEED, Bench, Measured, read_answers
 from evals.verification_report import mistakes, tables
 from shopbot.errors import ConfigError
@@ -43,7 +43,7 @@ def made_wrong(answers: Sequence[Answer]) -> list[tuple[Answer, Corrupted]]:
 
 
 def figures(sentence: str) -> set[str]:
-    return {plain_number(number) for number in NUMBER.findall(sentence)}
+    return {plain_number(number) for number in NUMBER.findall(bare(sentence))}
 
 
 # ---------------------------------------------------------------- the labels
@@ -118,6 +118,7 @@ def test_the_oracle_finds_what_no_file_says(sentence: str, missing: list[str]) -
 @pytest.mark.parametrize("kind", CAUGHT_ALWAYS)
 def test_what_was_made_wrong_is_caught(kind: str, name: str) -> None:
     wrong = [item for item in measured(name).wrong if item.kind == kind]
+    assert wrong or (kind, name) == ("order_id", "test")  # no answer of the test set is about an order
     assert [item.answer.sentences[item.at] for item in wrong if item.passed] == []
 
 
