@@ -17,7 +17,7 @@ KINDS = (
     "number", "unit", "percentage", "date", "stale_price", "stock", "product", "option", "material", "wrong_source",
     "field", "negation", "condition", "order_id", "url", "reference",
 )  # fmt: skip
-"""What can be wrong; `option` is a size or colour, `field` and `reference` are what another field of the record says."""
+"""What can be wrong; `option` is a size or colour, `field` and `reference` are what another field says."""
 
 _UNITS = {
     "g": "kg", "kg": "g", "cm": "mm", "mm": "cm", "km": "m", "m": "km", "°C": "°F", "litres": "ml", "L": "ml",
