@@ -7,7 +7,7 @@ colour in the same stock) is left out and counted; nothing here knows what the c
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from evals.oracle import ADDRESS, NUMBER, ORDER, Record, bare, named_variants, plain_number, stands_in, without_titles
@@ -17,7 +17,7 @@ KINDS = (
     "number", "unit", "percentage", "date", "stale_price", "stock", "product", "option", "material", "wrong_source",
     "field", "negation", "condition", "order_id", "url", "reference",
 )  # fmt: skip
-"""What can be wrong; `option` is a size or colour, `field` and `reference` are what another field of the record says."""
+"""What can be wrong; `option` is a size or colour, `field` and `reference` are what another field says."""
 
 _UNITS = {
     "g": "kg", "kg": "g", "cm": "mm", "mm": "cm", "km": "m", "m": "km", "°C": "°F", "litres": "ml", "L": "ml",
@@ -107,18 +107,6 @@ def corruptions(answer: Answer, shop: Shop) -> Iterator[Corrupted]:
         found = (made for at in places for made in rule(answer, at, shop))
         if (made := next(found, None)) is not None:
             yield made if made.kind == kind else Corrupted(made.answer, kind, made.at, made.prices)
-
-
-def one_each(answers: Sequence[Answer], shop: Shop) -> list[Corrupted]:
-    """One corrupted answer for every right one that has any, of the kind that is rarest so far."""
-    counts: Counter[str] = Counter()
-    chosen = []
-    for answer in answers:
-        if made := list(corruptions(answer, shop)):
-            rarest = min(made, key=lambda item: counts[item.kind])
-            counts[rarest.kind] += 1
-            chosen.append(rarest)
-    return chosen
 
 
 def _kind(record: Record) -> str:

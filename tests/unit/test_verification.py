@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 
 from evals.cases import SETS
-from evals.corruptions import KINDS, Answer, Corrupted, Shop, corruptions, one_each
+from evals.corruptions import KINDS, Answer, Corrupted, Shop, corruptions
 from evals.metrics import exact_interval
-from evals.oracle import NUMBER, plain_number, read_records, unfounded
+from evals.oracle import NUMBER, bare, plain_number, read_records, unfounded
 from evals.verification import SEED, Bench, Measured, read_answers
 from evals.verification_report import mistakes, tables
 from shopbot.errors import ConfigError
@@ -43,18 +43,18 @@ def made_wrong(answers: Sequence[Answer]) -> list[tuple[Answer, Corrupted]]:
 
 
 def figures(sentence: str) -> set[str]:
-    return {plain_number(number) for number in NUMBER.findall(sentence)}
+    return {plain_number(number) for number in NUMBER.findall(bare(sentence))}
 
 
 # ---------------------------------------------------------------- the labels
 
 
-def test_there_are_400_labelled_answers_at_least_and_every_right_one_has_a_wrong_one() -> None:
+def test_there_are_400_labelled_answers_at_least_and_nearly_every_right_one_can_be_made_wrong() -> None:
     answers = [answer for name in SETS for answer in read_answers(name)]
-    wrong = one_each(answers, Shop(RECORDS, random.Random(SEED)))
-    assert len(answers) + len(wrong) > 1000
-    assert len(wrong) / len(answers) > 0.98
-    assert {item.kind for item in wrong} == set(KINDS)
+    made = made_wrong(answers)
+    assert len(answers) > 600
+    assert len({right.id for right, _ in made}) > 0.98 * len(answers)
+    assert {item.kind for _, item in made} == set(KINDS)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -118,6 +118,7 @@ def test_the_oracle_finds_what_no_file_says(sentence: str, missing: list[str]) -
 @pytest.mark.parametrize("kind", CAUGHT_ALWAYS)
 def test_what_was_made_wrong_is_caught(kind: str, name: str) -> None:
     wrong = [item for item in measured(name).wrong if item.kind == kind]
+    assert wrong or (kind, name) == ("order_id", "test")  # no answer of the test set is about an order
     assert [item.answer.sentences[item.at] for item in wrong if item.passed] == []
 
 
