@@ -6,12 +6,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypedDict
+from types import SimpleNamespace
+from typing import Any, TypedDict, cast
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,17 +21,28 @@ from alembic.migration import MigrationContext
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
-from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy import Table, create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from app.chat import ChatService
 from app.checkpoints import open_checkpointer
 from app.forgetting import erase
 from shopbot.accounts import Session
-from shopbot.database import open_database, writing
-from shopbot.errors import ConfigError, TicketNotWritten
+from shopbot.database import open_database, utc_now, writing
+from shopbot.errors import ConfigError, ConversationBusy, TicketNotWritten
 from shopbot.facts import FactUpdate
 from shopbot.settings import Settings
-from shopbot.tables import accounts, catalog_versions, conversations, metadata, records, runs, ticket_messages, tickets
+from shopbot.tables import (
+    accounts,
+    catalog_versions,
+    conversations,
+    metadata,
+    records,
+    run_events,
+    runs,
+    ticket_messages,
+    tickets,
+)
 from shopbot.tickets import SoFar, TicketMessage, Tickets
 from tests.fakes_data import NOON, ROOT, changed_product, migrated_to
 from tests.integration.test_ingest import Home, found, open_home
@@ -267,3 +280,77 @@ def test_a_proposal_waits_in_postgres_until_it_is_answered(url: str, tmp_path: P
     assert before.get(thread) is None
     for saver in (before, after):
         saver.conn.close()  # type: ignore[attr-defined]
+
+
+class NoGraph:
+    checkpointer = None
+
+
+@pytest.fixture
+def two_servers(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[ChatService], threading.Event]]:
+    """Two chat services with engines of their own on one database; their turns wait for the event, then say hello."""
+    go = threading.Event()
+
+    def turn(*_: Any) -> Any:
+        go.wait(30)
+        return SimpleNamespace(stopped=False, model_dump=lambda mode: {"answer": "Hello."})
+
+    monkeypatch.setattr("app.chat.run_turn", turn)
+    monkeypatch.setattr("app.chat.check_request", lambda *_: None)
+    engines = [open_database(url) for _ in range(2)]
+    deps: Any = SimpleNamespace(clock=utc_now)
+    chats = [ChatService(engine, cast(Any, NoGraph()), deps) for engine in engines]
+    yield chats, go
+    go.set()
+    for chat, engine in zip(chats, engines, strict=True):
+        chat.close()
+        engine.dispose()
+
+
+def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
+    gate = threading.Barrier(count)
+
+    def one(number: int) -> Any:
+        gate.wait()
+        try:
+            return act(number)
+        except ConversationBusy as busy:
+            return busy
+
+    with ThreadPoolExecutor(count) as clients:
+        return list(clients.map(one, range(count)))
+
+
+def counted(chat: ChatService, *tables: Table) -> list[int | None]:
+    with chat._database.connect() as connection:
+        return [connection.scalar(select(func.count()).select_from(table)) for table in tables]
+
+
+def test_a_message_sent_at_once_to_two_servers_is_one_run(two_servers: Any) -> None:
+    chats, go = two_servers
+    started = at_once(10, lambda number: chats[number % 2].start("Hi", key="the-key-of-one-message"))
+    go.set()
+    assert len(set(started)) == 1
+    assert counted(chats[1], runs) == [1]
+
+
+def test_of_many_messages_at_once_one_begins_and_the_others_are_refused(two_servers: Any) -> None:
+    chats, go = two_servers
+    go.set()
+    run_id, conversation_id = chats[0].start("Hi")
+    list(chats[0].events(run_id))
+    go.clear()
+    started = at_once(10, lambda number: chats[number % 2].start(f"Hi {number}", conversation_id))
+    go.set()
+    assert sum(isinstance(reply, ConversationBusy) for reply in started) == 9
+
+
+def test_what_one_server_deletes_the_other_does_not_write_again(two_servers: Any) -> None:
+    chats, go = two_servers
+    run_id, conversation_id = chats[0].start("Hi")
+    chats[1].forget_conversation(conversation_id)
+    chats[0]._pulse.beat()
+    assert chats[0]._cancels[run_id].is_set()
+    go.set()
+    chats[0].close()
+    assert counted(chats[1], conversations, runs, run_events) == [0, 0, 0]
