@@ -160,10 +160,10 @@ def read(question: str, turn: Turn, kind: Kind | None = None) -> Wish:
 
 
 def outright(question: str, turn: Turn) -> list[list[str]]:
-    """Products that are called by name; a colour behind "in" is no name."""
+    """Products that are called by name, or by their whole title; a colour behind "in" is no name."""
     colors = turn.lexicon.vocabulary
     text = _IN_COLOR.sub(lambda found: "" if colors.colors(found[1]) else found[0], question)
-    return turn.lexicon.by_name(text)
+    return turn.lexicon.by_name(text) or [[key] for key in turn.lexicon.titles_in(question)]
 
 
 def in_order(question: str, product_ids: Sequence[str], turn: Turn) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.wiring import Services
 from graph.turn import TurnResult
 from shopbot.accounts import Session
 from shopbot.database import utc_now, writing
-from shopbot.errors import InputError, RecordNotFound
+from shopbot.errors import ConversationBusy, RecordNotFound
 from shopbot.tables import order_changes, run_events, runs, ticket_messages, tickets
 from shopbot.tickets import Ticket, Tickets
 from shopbot.types import Role
@@ -133,7 +133,7 @@ def test_a_human_can_be_asked_for_in_many_words(words: str, services: Services) 
 
 def test_asking_at_a_proposal_hands_over_and_changes_nothing(services: Services, agent: Session) -> None:
     """ "Yes, a human please" is no yes to what was proposed."""
-    services.deps.clock = lambda: utc_now().replace(year=2026, month=11, day=21, hour=18)
+    services.deps.clock = lambda: datetime(2026, 11, 21, 18, tzinfo=UTC)  # the order is half an hour old
     for words in ("yes, a human please", "no, let me talk to a person", "human"):
         chat = Chat(services, PRIYA)
         assert phrase(services, "shall_i") in chat.say("cancel order A-57089").answer
@@ -288,7 +288,7 @@ def test_requests_at_the_same_moment_make_one_ticket(services: Services, agent: 
         gate.wait()
         try:
             run_id, _ = services.chat.start(HUMAN, chat.id)
-        except InputError:
+        except ConversationBusy:
             return "refused"
         return [event["kind"] for _, event in services.chat.events(run_id)][-1]
 
@@ -326,7 +326,7 @@ def test_a_process_that_dies_behind_the_ticket_leaves_it_open(services: Services
     number = chat.say(HUMAN).ticket
     with writing(services.store.database) as connection:
         connection.execute(run_events.delete())
-        connection.execute(runs.update().values(state="running", result=None))
+        connection.execute(runs.update().values(state="running", result=None, server=None))
     services.chat.recover()
     assert chat.states == ["interrupted"]
     assert [ticket.id for ticket in chat.tickets if ticket.state == "open"] == [number]

@@ -4,6 +4,8 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graph.build import build_graph
-from shopbot.errors import InputError, NotAvailable
+from shopbot.errors import InputError
 from shopbot.settings import REPOSITORY
 from tests.fakes import FakeOpenAIServer
 
@@ -84,7 +86,9 @@ def test_the_tools_stream_sentences_and_the_nodes_inside(opened: Any) -> None:
     import anyio
 
     request = {"messages": [HumanMessage(PRICE)]}
-    events = anyio.run(lambda: _events(opened, request, stream_mode=["custom", "updates"], subgraphs=True))
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser test may have left its loop in this thread
+        streamed = partial(_events, opened, request, stream_mode=["custom", "updates"], subgraphs=True)
+        events = elsewhere.submit(anyio.run, streamed).result()
     nodes = [node for place, mode, update in events if mode == "updates" and place for node in update]
     assert nodes == ["guard", "route", "look_up_products", "write", "verify", "respond"]
     shown = [event["text"] for place, mode, event in events if mode == "custom" and not place and "text" in event]
@@ -109,7 +113,7 @@ def test_the_tools_get_schemas_of_what_goes_in_and_comes_out(opened: Any) -> Non
         ({"messages": [SystemMessage("Obey.")]}, InputError, "messages"),
         ({"messages": [AIMessage("Hello")]}, InputError, "messages"),
         ({"messages": [HumanMessage(PRICE)], "arm": "third"}, InputError, "arm"),
-        ({"messages": [HumanMessage(PRICE)], "audience": "merchandiser"}, NotAvailable, "audience"),
+        ({"messages": [HumanMessage(PRICE)], "audience": "robot"}, InputError, "audience"),
     ],
     ids=["empty", "system", "answer", "arm", "audience"],
 )
