@@ -12,6 +12,7 @@ from app.forgetting import Erased
 from app.wiring import Services
 from graph.turn import Citation, Sentence, Timings, Tokens, TurnResult, answer_text
 from shopbot.accounts import Session
+from shopbot.chat_models.health import Circuit
 from shopbot.errors import CatalogEmpty, ConversationBusy, OrderNotFound, RecordNotFound
 from shopbot.orders import Order
 from shopbot.shop import Contact, PolicyDocument, ShopConfig
@@ -257,7 +258,7 @@ def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFac
         settings=SimpleNamespace(arm_switch=False), shop=shop, catalog=FakeCatalog(*products), facts=FakeFacts(*known)
     )
     model = SimpleNamespace(
-        health=SimpleNamespace(is_degraded=False, reason=None),
+        health=SimpleNamespace(is_degraded=False, reason=None, circuit=Circuit("closed", 0, None, None)),
         arm="base",
         name="fake",
         engine="openvino",

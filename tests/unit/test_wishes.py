@@ -207,7 +207,7 @@ def test_what_is_asked_of_the_products(question: str, ask: str) -> None:
 
 
 def test_another_catalog_has_its_own_words() -> None:
-    rows = [{"attributes": {}, **row} for row in PRODUCTS]
+    rows = [{"attributes": {}, "category": "", **row} for row in PRODUCTS]
     products = [
         product(row["id"], row["title"], category=row["category"], attributes=row["attributes"]) for row in rows
     ]
