@@ -23,9 +23,9 @@ from graph.follow_ups import earlier_asking, resolved, wish_of
 from graph.handoff import is_person_wanted, offer_colleague
 from graph.pen import Pen
 from graph.persons import complains, wants_assistant
-from graph.routing import Route, asks_for_products, route_scores
+from graph.routing import Route, RouteScores, asks_for_products, route_scores
 from graph.state import Account, Lead, State
-from graph.turn import Sentence, Timings, Tokens, TurnResult, Verdict, answer_text
+from graph.turn import Sentence, Timings, Tokens, TurnRequest, TurnResult, Verdict, answer_text
 from shopbot.language import latin_share, without_sign_off
 from shopbot.search import search_policies
 from shopbot.sections import HINTS
@@ -81,26 +81,40 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
-    goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
-    is_product = goes_on or (focus and says_nothing(utterance.text)) or asks_for_products(question, wish, scores)
-    is_order = state["request"].customer_id is None and gives_email(question) and number_and_email(question, history)
-    is_delivery = scores.best != Route.ORDER and bool(delivery_points(question, turn))
-    best = Route.ORDER if is_order else Route.POLICY if is_delivery else Route.PRODUCT if is_product else scores.best
-    if wants_assistant(question):
-        best = Route.OTHER
-    elif is_person_wanted(question, history, best, turn):
-        best = Route.HANDOFF
-    elif complains(question):
-        offer_colleague(Pen(state["account"], runtime.stream_writer), turn)
-    return {
+    read: State = {
         "question": question,
-        "route": best,
         "route_scores": scores.scores,
         "focus": focus,
         "wish": wish,
         "utterance": utterance,
         "sections": sections,
     }
+    best = _handler(read, scores, state["request"], turn)
+    if best != Route.HANDOFF and complains(question) and not wants_assistant(question):
+        offer_colleague(Pen(state["account"], runtime.stream_writer), turn)
+    return {**read, "route": best}
+
+
+def _handler(read: State, scores: RouteScores, request: TurnRequest, turn: Turn) -> Route:
+    """The route that scores best, overruled by what is certain."""
+    question, history = read["question"], request.messages[:-1]
+    if wants_assistant(question):
+        return Route.OTHER
+    best = scores.best
+    if request.customer_id is None and gives_email(question) and number_and_email(question, history):
+        best = Route.ORDER
+    elif best != Route.ORDER and delivery_points(question, turn):
+        best = Route.POLICY
+    elif _is_about_products(read, scores):
+        best = Route.PRODUCT
+    return Route.HANDOFF if is_person_wanted(question, history, best, turn) else best
+
+
+def _is_about_products(read: State, scores: RouteScores) -> bool:
+    question = read["question"]
+    goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
+    only_names_one = bool(read["focus"]) and says_nothing(read["utterance"].text)
+    return goes_on or only_names_one or asks_for_products(question, read["wish"], scores)
 
 
 def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
