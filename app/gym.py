@@ -120,6 +120,8 @@ class ShopStage:
         sentences = tuple((event["text"], event["author"]) for event in events if event["kind"] == "sentence")
         if events[-1]["kind"] == "error":
             return Exchange(said=text, sentences=sentences, error=f"{events[-1]['type']}: {events[-1]['message']}")
+        if events[-1]["kind"] == "with_agent":  # a person has taken over; the assistant is silent
+            return Exchange(said=text, role="with_agent")
         result = TurnResult.model_validate(events[-1]["result"])
         return Exchange(
             said=text, answer=result.answer, sentences=sentences, cited=tuple(c.id for c in result.citations),
