@@ -46,6 +46,12 @@ _WORDS = {
 }
 _MOST_ORDERS = 5
 _ORDER_NUMBER = re.compile(r"\b[A-Za-z]{0,2}-?(\d{5})\b")
+_FULL_NUMBER = re.compile(r"\bA-\d{5}\b", re.IGNORECASE)
+_AWAITS = re.compile(
+    r"\bwhere(?:'s|s| is| are| r)\b.*\bmy\b"
+    r"|\bwhen\b.*\b(?:expect|arrives?|arriving|get here|come|coming|turn up|delivered|ships?|shipped)\b",
+    re.IGNORECASE,
+)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(
     r"(?<![\w-])(?P<street>\d+ (?!to\b)[^,\n]+(?:, (?:apt|unit|suite|#)[^,\n]*)?), *(?P<city>[^,\n]+),? +"
@@ -130,6 +136,18 @@ def number_and_email(question: str, history: Sequence[Message]) -> tuple[str, st
     told = " ".join([*(message.content for message in history if message.role == "user"), question])
     numbers, emails = numbers_in(told), _EMAIL.findall(told)
     return (numbers[-1], emails[-1]) if numbers and emails else None
+
+
+def names_order(question: str) -> bool:
+    """Whether an order's number stands in a question as the shop writes it."""
+    return _FULL_NUMBER.search(question) is not None
+
+
+def awaits_parcel(question: str, customer_id: str, turn: Turn) -> bool:
+    """Whether a signed-in customer, who has an order under way, asks where something is or when it comes."""
+    if not _AWAITS.search(question):
+        return False
+    return any(order.status not in OVER for order in turn.deps.orders.of(customer_id))
 
 
 def gives_email(question: str) -> bool:

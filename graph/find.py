@@ -7,6 +7,8 @@ from graph.asking import ASKING
 from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, says_nothing
 from graph.deps import Turn
 from graph.findings import Findings, product_sources, quoted
+from graph.follow_ups import points_at_one, read
+from graph.lexicon import MOST_ALTERNATIVES
 from graph.routing import asks_for_a_field
 from graph.selection import Selection, select, which_one, within_said
 from graph.state import Lead, Point
@@ -100,7 +102,7 @@ def find_products(
         return select(wish, wish.kind, turn)
     if any(len(alternatives) > 1 for alternatives in focus):
         several = [product_id for alternatives in focus for product_id in alternatives]
-        return Findings(_suggest(several[:4], turn), [Lead(turn.phrase("which_one"))], as_list=True)
+        return Findings(_suggest(several[:MOST_ALTERNATIVES], turn), [Lead(turn.phrase("which_one"))], as_list=True)
     if focus:
         return _about([alternatives[0] for alternatives in focus], question, utterance, turn)
     return _suggestions(question, utterance, wish, turn)
@@ -123,7 +125,8 @@ def _about(product_ids: Sequence[str], question: str, utterance: Utterance, turn
 
 
 def _suggestions(question: str, utterance: Utterance, wish: Wish | None, turn: Turn) -> Findings:
-    if asks_of_nothing(question) or (asks_for_a_field(utterance.meant) and _thing_asked_for(question) is None):
+    names_none = asks_for_a_field(utterance.meant) and _thing_asked_for(question) is None
+    if asks_of_nothing(question) or names_none or points_at_one(question, read(question, turn).kind):
         return Findings(lead=[Lead(turn.phrase("which_product"))])
     fitting = _within(wish, turn)
     hits = search_products(turn.version, turn.deps.embedder, question, CANDIDATES, turn.deps.weights, within=fitting)

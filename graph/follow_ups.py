@@ -119,12 +119,20 @@ def wish_of(question: str, history: Sequence[Message], turn: Turn) -> Wish | Non
         return Wish("compare", kind=these(shown))
     if named or (turn.lexicon.mentions(question) and not wish.is_selective):
         return None
+    if points_at_one(question, wish.kind):
+        return None
     earlier = None if is_about_one(history, turn) else _earlier(history, turn)
     if wish.kind and not _says_kind_only(question, wish):
         return wish
     if earlier and earlier.kind and len(words(question)) <= BRIEF:
         return _continued(question, wish, earlier, turn)
     return wish if wish.kind or wish.limits.price else None
+
+
+def points_at_one(question: str, kind: Kind | None) -> bool:
+    """Whether one thing of a kind is meant, which has not been named: "is that jacket washable?"."""
+    said = rf"\b(?:this|that) (?:\w+ )?{re.escape(kind.said)}\b" if kind else None
+    return said is not None and re.search(said, question, re.IGNORECASE) is not None
 
 
 def is_about_one(history: Sequence[Message], turn: Turn) -> bool:

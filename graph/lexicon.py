@@ -26,7 +26,7 @@ NAME_WORD_RECORDS = 8
 # Products that one question is taken to name at most.
 MOST_NAMED = 3
 # Alternatives that are worth asking back about.
-MOST_ALTERNATIVES = 4
+MOST_ALTERNATIVES = NAME_WORD_PRODUCTS
 
 _BEFORE_A_NAME = frozenset("the your a an this that these those".split())
 # A name with what is attached to it: an opening before it, a possessive and punctuation behind it.

@@ -9,7 +9,7 @@ from graph.asks import says_nothing
 from graph.audiences import briefly
 from graph.delivery import delivery_points
 from graph.deps import Turn
-from graph.desk import gives_email, number_and_email
+from graph.desk import awaits_parcel, gives_email, names_order, number_and_email
 from graph.find import (
     asks_of_nothing,
     find_policies,
@@ -101,13 +101,20 @@ def _handler(read: State, scores: RouteScores, request: TurnRequest, turn: Turn)
     if wants_assistant(question):
         return Route.OTHER
     best = scores.best
-    if request.customer_id is None and gives_email(question) and number_and_email(question, history):
+    if names_order(question) or _is_about_parcels(question, best, request, turn):
         best = Route.ORDER
     elif best != Route.ORDER and delivery_points(question, turn):
         best = Route.POLICY
     elif _is_about_products(read, scores):
         best = Route.PRODUCT
     return Route.HANDOFF if is_person_wanted(question, history, best, turn) else best
+
+
+def _is_about_parcels(question: str, best: Route, request: TurnRequest, turn: Turn) -> bool:
+    """Whether who asks tells what is asked: a visitor who gives an e-mail, a customer who awaits something."""
+    if request.customer_id is None:
+        return gives_email(question) and number_and_email(question, request.messages[:-1]) is not None
+    return best in (Route.PRODUCT, Route.OTHER) and awaits_parcel(question, request.customer_id, turn)
 
 
 def _is_about_products(read: State, scores: RouteScores) -> bool:

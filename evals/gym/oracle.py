@@ -114,7 +114,7 @@ class Oracle:
         for exact in (contact.email, contact.phone, contact.hours, self.records.shop.config.website):
             text = text.replace(exact, " ")
         text = re.sub(r"^\d+\. ", "", text)  # the number of a step
-        text = re.sub(r"\b(?:CO|RL)-[\w-]+|\bA-\d{5}\b", " ", text)
+        text = re.sub(r"\b(?:CO|RL|T)-[\w-]+|\bA-\d{5}\b", " ", text)
         return self._titles.sub(" ", text)
 
     # ---------------------------------------------------------------- figures
@@ -125,6 +125,8 @@ class Oracle:
         yield from (f"no record has the day {m[0]}" for m in _DATE.finditer(text) if (m[1], m[2]) not in days)
         known = figures(material) | {pair for key in cited for pair in self._pairs(key, shown)}
         plain_numbers = {number for number, _ in known}
+        if not cited:  # "Under $20, I have ..." repeats the customer's own limit, who wrote "20 bucks"
+            known |= {(number, unit) for number, _ in figures(" ".join(shown.said)) for unit in {*_UNITS.values(), "$"}}
         for number, unit in figures(_DATE.sub(" ", text)):
             if (number, unit) not in known if unit else number not in plain_numbers:
                 yield f"no record has {number:g} {unit}".rstrip()
