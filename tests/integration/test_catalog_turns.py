@@ -47,7 +47,7 @@ def test_what_is_sold_out_is_not_in_stock_in_the_next_answer(assistant: Any, new
     question = "Which insulated jackets are in stock in M and in ember?"
     assert EVEREST in asked.ask(question).product_ids
     tell(asked.services, {"id": EVEREST, "sku": "CO-0101-M-EMB", "stock": 0})
-    assert EVEREST not in asked.ask(question).product_ids
+    assert asked.ask(question).answer.startswith("In ember, in size M and in stock, I have nothing")
 
 
 def test_an_unknown_price_is_never_within_a_limit_and_is_said(assistant: Any, new_home: Path) -> None:
@@ -72,9 +72,9 @@ def test_a_limit_also_holds_where_the_search_has_to_help(assistant: Any) -> None
 
 def test_what_was_applied_is_said_and_every_product_is_cited(assistant: Any) -> None:
     result = assistant().ask("which rain jackets are under $150 and in stock")
-    assert result.answer.startswith("Under $150 and in stock, I have 7 in Rain Jackets.")
-    assert len(result.product_ids) == 7
-    assert markers(result.answer) == set(range(1, 8))
+    assert result.answer.startswith("Under $150 and in stock, I have 6 in Rain Jackets. 1 more may fit")
+    assert len(result.product_ids) == 6  # nobody knows the stock of the Skerry Shore Jacket
+    assert markers(result.answer) == set(range(1, 7))
 
 
 def test_where_nothing_fits_the_nearest_are_named_with_what_they_miss(assistant: Any) -> None:
@@ -96,7 +96,6 @@ def test_the_best_of_a_category_that_is_called_otherwise_is_followed_by_the_best
         "can I return a jacket under $50?",
         "how many days do I have to return a jacket?",
         "what's the cheapest way to ship a tent?",
-        "do you ship tents over 20 kg?",
     ],
 )
 def test_a_policy_question_with_a_kind_and_an_amount_stays_one(question: str, assistant: Any) -> None:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from app.chat import ChatService
 from app.checkpoints import open_checkpointer
 from app.forgetting import erase
+from graph.turn import Timings, Tokens, TurnResult
 from shopbot.accounts import Session
 from shopbot.database import open_database, utc_now, writing
 from shopbot.errors import ConfigError, ConversationBusy, TicketNotWritten
@@ -293,13 +294,17 @@ def two_servers(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[lis
 
     def turn(*_: Any) -> Any:
         go.wait(30)
-        return SimpleNamespace(stopped=False, model_dump=lambda mode: {"answer": "Hello."})
+        return TurnResult(
+            answer="Hello.", citations=(), product_ids=(), role="other", verdict="passed", fallback=False,
+            model_share=0.0, handoff=False, arm="base", catalog_version="v", tokens=Tokens(),
+            timings_ms=Timings(first_sentence=0.0, total=0.0, retrieve=0.0, generate=0.0),
+        )  # fmt: skip
 
     monkeypatch.setattr("app.chat.run_turn", turn)
     monkeypatch.setattr("app.chat.check_request", lambda *_: None)
     engines = [open_database(url) for _ in range(2)]
-    deps: Any = SimpleNamespace(clock=utc_now)
-    chats = [ChatService(engine, cast(Any, NoGraph()), deps) for engine in engines]
+    deps: list[Any] = [SimpleNamespace(clock=utc_now, tickets=Tickets(engine, utc_now)) for engine in engines]
+    chats = [ChatService(engine, cast(Any, NoGraph()), of) for engine, of in zip(engines, deps, strict=True)]
     yield chats, go
     go.set()
     for chat, engine in zip(chats, engines, strict=True):

@@ -288,7 +288,8 @@ def test_an_order_is_nobodys_business_without_a_session(assistant: Any) -> None:
     result = asked.ask("Where is my order CO-10023? I am Ana Flores.")
     assert result.role == "order"
     assert "sign in" in result.answer
-    assert set(asked.authors) == {"shop"}
+    assert {citation.kind for citation in result.citations} <= {"policy"}
+    assert "10023" not in result.answer
     assert asked.model.calls == []
 
 
