@@ -294,7 +294,7 @@ def _meant(clause: str, product: Mapping[str, Any], live: LiveFacts) -> dict[str
     if not variants:
         return {"": [live.stock(product)]}
     sizes = [v for v in dict.fromkeys(v.get("size") for v in variants) if v and _names(v, clause)]
-    colors = [v for v in dict.fromkeys(v.get("color") for v in variants) if v and _names(v, clause)]
+    colors = [v for v in dict.fromkeys(v.get("color") for v in variants) if v and _names(v.lower(), clause.lower())]
     found: dict[str, list[int | None]] = {}
     for size in sizes or [None]:
         for color in colors or [None]:
