@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check lint bench evals
+.PHONY: help setup demo test check lint bench evals soak
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ evals: setup ## Measure arms, prompts and whole conversations; two hours, result
 	$(BIN)/shopbot eval prompts --out build/evals/prompts --every 3
 	$(BIN)/shopbot eval gym --out build/evals/gym
 	$(BIN)/shopbot eval verifier --out build/evals/verifier
+	$(BIN)/shopbot eval gap
+
+soak: setup ## Kill, crowd and attack a server in full counts; half an hour, results in docs/results
+	$(BIN)/python -m tests.soak
 
 bench: setup ## Measure engines, retrieval and overhead; prints ratios of one run
 	$(BIN)/shopbot bench

@@ -30,6 +30,7 @@ from graph.turn import Message, TurnRequest, TurnResult
 from shopbot.accounts import Session
 from shopbot.database import writing
 from shopbot.errors import RecordNotFound, ShopbotError
+from shopbot.settings import RETENTION_DAYS
 from shopbot.tables import conversations, feedback, run_events, runs
 from shopbot.tickets import Ticket, agent_replies
 
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 RunState = Literal["running", "done", "stopped", "failed", "interrupted", "with_agent"]
 """Kept as they are, but for `with_agent`: a run that is done because its message went into an open ticket."""
 Event = dict[str, Any]
-RETENTION_DAYS = 90
-"""How long conversations are kept where no setting says otherwise: what the sample shop's privacy policy says."""
 _HISTORY_RUNS = 200  # read for a turn; what of them the turn looks back on, `graph.memory` says
 _WORKERS = 16
 _EXCHANGES = select(runs, feedback.c.thumb).outerjoin(feedback, feedback.c.run_id == runs.c.id)

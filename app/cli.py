@@ -39,7 +39,6 @@ def main() -> None:
     """Entry point of the `shopbot` command."""
     no_network()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("app.verdicts").setLevel(logging.INFO)  # one line a turn
     try:
         app()
     except ShopbotError as error:
@@ -149,6 +148,7 @@ def serve(
 
     from app.server import create_app
 
+    logging.getLogger("app.verdicts").setLevel(logging.INFO)  # one line a turn
     given = {"host": host, "port": port, "demo": demo or None}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     address = f"http://{settings.host}:{settings.port}"

@@ -164,25 +164,23 @@ def _resampled_means(data: npt.NDArray[np.float64], seed: int, resamples: int) -
     return means
 
 
-def upper_bound_of_none(trials: int) -> float:
-    """Upper 95 % bound of a rate of which none was seen: 1 - 0.05 ** (1 / n) (Clopper and Pearson, 1934)."""
-    return 1 - 0.05 ** (1 / trials) if trials else 1.0
-
-
 def exact_interval(successes: int, trials: int) -> tuple[float, float]:
     """Exact 95 % interval of a rate (Clopper and Pearson, 1934), 0..1 where nothing was tried."""
+    return _exact(successes, trials, "two-sided")
+
+
+def upper_bound(seen: int, trials: int) -> float:
+    """Upper 95 % bound of a rate of which `seen` cases were seen in so many trials (Clopper and Pearson, 1934).
+
+    Where none was seen that is 1 - 0.05 ** (1 / trials).
+    """
+    return _exact(seen, trials, "less")[1]
+
+
+def _exact(successes: int, trials: int, alternative: str) -> tuple[float, float]:
     from scipy.stats import binomtest
 
     if not trials:
         return 0.0, 1.0
-    found = binomtest(successes, trials).proportion_ci(0.95, method="exact")
+    found = binomtest(successes, trials, alternative=alternative).proportion_ci(0.95, method="exact")
     return float(found.low), float(found.high)
-
-
-def upper_bound(seen: int, trials: int) -> float:
-    """Upper 95 % bound of a rate of which `seen` cases were seen in so many trials (Clopper and Pearson, 1934)."""
-    if seen == 0 or trials == 0:
-        return upper_bound_of_none(trials)
-    from scipy.stats import beta
-
-    return float(beta.ppf(0.95, seen + 1, trials - seen)) if seen < trials else 1.0

@@ -20,7 +20,7 @@ from evals.metrics import (
     rouge_l,
     token_f1,
     true_of_cited,
-    upper_bound_of_none,
+    upper_bound,
 )
 from evals.runs import Answer, Outcome
 
@@ -243,9 +243,7 @@ def _checked(outcomes: Outcomes) -> str:
 
 def _counted(found: Sequence[bool]) -> str:
     """ "0 of 160, upper bound 1.85 %": how often, and how often it may be where it never was."""
-    bound = (
-        f", upper bound {upper_bound_of_none(len(found)):.2%}".replace("%", " %") if found and not any(found) else ""
-    )
+    bound = f", upper bound {upper_bound(0, len(found)):.2%}".replace("%", " %") if found and not any(found) else ""
     return f"{sum(found)} of {len(found)}{bound}"
 
 

@@ -21,7 +21,7 @@ from graph.asks import options_asked
 from graph.deps import Deps, Turn
 from graph.drafts import texts_of
 from graph.routing import Route
-from graph.state import State, start_state
+from graph.state import State
 from graph.turn import TurnRequest, TurnResult
 from graph.verify import check
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
@@ -103,9 +103,9 @@ def run_cases(
 def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder, with_parts: bool) -> Outcome:
     recorder.replies.clear()
     deps = replace(deps, clock=_noon(case.today, deps)) if case.today else deps
-    turn = Turn(deps, deps.catalog.active(), arm, threading.Event())
     request = TurnRequest(messages=case.messages, arm=arm)
-    state = cast(State, graph.invoke(start_state(request), context=turn))
+    turn = Turn(deps, deps.catalog.active(), arm, threading.Event(), request=request)
+    state = cast(State, graph.invoke({"change": None}, context=turn))
     result = state["result"]
     shown = Answer(
         result.answer, tuple(citation.id for citation in result.citations),

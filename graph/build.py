@@ -20,7 +20,7 @@ from graph.memory import remembered
 from graph.nodes import guard, look_up_policies, look_up_products, respond, route, small_talk
 from graph.promotions import look_up_promotions
 from graph.routing import Route
-from graph.state import State, start_state
+from graph.state import State
 from graph.tracing import traced_node, traced_turn
 from graph.turn import Message, TurnRequest, TurnResult
 from graph.write import verify, write
@@ -131,7 +131,7 @@ def run_turn(
     turn = Turn(deps, deps.catalog.active(), request.arm or deps.default_arm, cancelled, keeps, conversation_id)
     turn.request = request = remembered(request, turn)
     config: RunnableConfig = {"recursion_limit": RECURSION_LIMIT}
-    begin: State | Command[Any] = start_state(request)
+    begin: State | Command[Any] = {"change": None}  # no more than that: what a turn begins with is kept
     how: dict[str, Any] = {"context": turn, "stream_mode": "custom"}
     if keeps:
         config["configurable"] = {"thread_id": conversation_id}
@@ -151,10 +151,10 @@ def run_turn(
 
 def read_messages(deps: Deps, messages: tuple[Message, ...]) -> State:
     """What a turn decides before it asks a model: its route, sections, product and the fields that are asked for."""
-    turn = Turn(deps, deps.catalog.active(), deps.default_arm, threading.Event())
+    request = TurnRequest(messages=messages)
+    turn = Turn(deps, deps.catalog.active(), deps.default_arm, threading.Event(), request=request)
     runtime = Runtime(context=turn, stream_writer=lambda _: None)
-    state = start_state(TurnRequest(messages=messages))
-    state |= guard(state, runtime)
+    state = guard({}, runtime)
     if not state["refused"]:
         state |= route(state, runtime)
     return state | look_up_products(state, runtime) if state["route"] == Route.PRODUCT else state

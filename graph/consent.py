@@ -58,10 +58,10 @@ def confirm(state: State, runtime: Runtime[Turn]) -> Command[Literal["respond", 
     # crash, LangGraph hands the "yes" of the turn that died to the next one, whatever that one said.
     request = turn.request
     assert request is not None
-    fresh = start_state(request)
     reply = reply_of(request.question)
     if reply is None or request.customer_id is None or wants_person(request.question):
-        return Command(goto="guard", update=fresh)
+        return Command(goto="guard")
+    fresh = start_state(request)
     account = fresh["account"]
     pen = Pen(account, runtime.stream_writer)
     if reply == "no":

@@ -22,12 +22,11 @@ from shopbot.order_rules import Figures, OrderRules
 from shopbot.orders import Orders
 from shopbot.prompts import RolePrompt
 from shopbot.search import FusionWeights
+from shopbot.settings import HISTORY_TOKENS
 from shopbot.shop import Shop
 from shopbot.tickets import Tickets
 from shopbot.types import PolicySection
 
-# How much of a conversation a turn looks back on where no setting says otherwise: about ten exchanges.
-HISTORY_TOKENS = 800
 # Every phrase that the workflow says in the shop's words, with the placeholders that it fills in beside the shop's.
 PHRASES: dict[str, tuple[str, ...]] = {
     "empty": (),

@@ -24,7 +24,7 @@ from graph.handoff import is_person_wanted, offer_colleague
 from graph.pen import Pen
 from graph.persons import complains, wants_assistant
 from graph.routing import Route, RouteScores, asks_for_products, route_scores
-from graph.state import Account, Lead, State
+from graph.state import Account, Lead, State, start_state
 from graph.turn import Sentence, Timings, Tokens, TurnRequest, TurnResult, Verdict, answer_text
 from shopbot.language import latin_share, without_sign_off
 from shopbot.search import search_policies
@@ -47,14 +47,20 @@ _CHATTER = {
 
 
 def guard(state: State, runtime: Runtime[Turn]) -> State:
-    """Refuse what cannot be read as a question; everything after this node may rely on plain, bounded text."""
+    """Refuse what cannot be read as a question; everything after this node may rely on plain, bounded text.
+
+    The turn begins here, with its own request and nothing of the turn before.
+    """
     turn = runtime.context
-    question = " ".join("".join(c if c.isprintable() else " " for c in state["request"].question).split())
+    assert turn.request is not None
+    fresh = start_state(turn.request)
+    question = " ".join("".join(c if c.isprintable() else " " for c in turn.request.question).split())
     refusal = _refusal(question, turn)
     if refusal:
-        Pen(state["account"], runtime.stream_writer).show(Sentence(text=refusal, author="shop"))
+        Pen(fresh["account"], runtime.stream_writer).show(Sentence(text=refusal, author="shop"))
     question = without_sign_off(question)
-    return {"question": question, "refused": refusal is not None, "route": Route.OTHER, "route_scores": {}}
+    told: State = {"question": question, "refused": refusal is not None, "route": Route.OTHER, "route_scores": {}}
+    return {**fresh, **told}
 
 
 def _refusal(question: str, turn: Turn) -> str | None:
@@ -88,6 +94,7 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
         "wish": wish,
         "utterance": utterance,
         "sections": sections,
+        "delivery": delivery_points(question, turn),
     }
     best = _handler(read, scores, state["request"], turn)
     if best != Route.HANDOFF and complains(question) and not wants_assistant(question):
@@ -103,7 +110,7 @@ def _handler(read: State, scores: RouteScores, request: TurnRequest, turn: Turn)
     best = scores.best
     if names_order(question) or _is_about_parcels(question, best, request, turn):
         best = Route.ORDER
-    elif best != Route.ORDER and delivery_points(question, turn):
+    elif best != Route.ORDER and read["delivery"]:
         best = Route.POLICY
     elif _is_about_products(read, scores):
         best = Route.PRODUCT
@@ -132,7 +139,7 @@ def look_up_products(state: State, runtime: Runtime[Turn]) -> State:
 
 def look_up_policies(state: State, runtime: Runtime[Turn]) -> State:
     started = time.perf_counter()
-    if points := delivery_points(state["question"], runtime.context):
+    if points := state["delivery"]:
         return _found(Findings(points, as_list=len(points) > 1), started, state, runtime)
     return _found(
         find_policies(state["question"], state["sections"], state["utterance"].vector, runtime.context),

@@ -80,7 +80,8 @@ class State(TypedDict, total=False):
     """`points` are what the answer must say, `lead` what is said before them in the shop's words.
 
     `sources` are the records that the question is about, whole; the points may be of them or of others;
-    `asked` is what is asked of each. `wish` is what the conversation asks of the catalog as a whole. Only `change`, a
+    `asked` is what is asked of each. `wish` is what the conversation asks of the catalog as a whole, `delivery` what
+    is to say of the delivery of a basket. Only `change`, a
     proposal that waits for the customer's yes, outlives its turn and lies in the conversation's checkpoint; everything
     else is of one turn, and never written there.
     """
@@ -94,6 +95,7 @@ class State(TypedDict, total=False):
     focus: Annotated[list[list[str]], UntrackedValue]
     utterance: Annotated[Utterance, UntrackedValue]
     sections: Annotated[list[Hit], UntrackedValue]
+    delivery: Annotated[list[Point], UntrackedValue]
     refused: Annotated[bool, UntrackedValue]
     lead: Annotated[list[Lead], UntrackedValue]
     sources: Annotated[list[Source], UntrackedValue]

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from shopbot.errors import ConfigError, InputError
 from shopbot.money import format_money, to_minor
+from shopbot.policy_figures import figure_in
+from shopbot.shop import parse_yaml
 from shopbot.types import Frozen, PolicySection
 
 _TO = re.compile(r"\b(?:to|in|into)\s+(?:the\s+|my\s+)?([A-Za-z]+)", re.IGNORECASE)
@@ -105,13 +106,7 @@ class DeliveryRates:
             raise ConfigError(f"{destination.place}: {pattern!r} finds no amount ({error})") from error
 
     def _figure(self, destination: Destination, pattern: str) -> str:
-        section = self.policies.get(destination.section)
-        found = re.search(pattern, " ".join(section.text.split())) if section else None
-        if found is None:
-            raise ConfigError(
-                f"{destination.place}: policy section '{destination.section}' says nothing like {pattern!r}"
-            )
-        return found[1]
+        return figure_in(destination.section, pattern, self.policies, destination.place)
 
 
 def read_destinations(path: Path) -> tuple[Destination, ...]:
@@ -119,13 +114,7 @@ def read_destinations(path: Path) -> tuple[Destination, ...]:
 
     Raises ConfigError naming the key that is wrong.
     """
-    if not path.is_file():
-        return ()
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TypeAdapter(tuple[Destination, ...]).validate_python(loaded or ())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return parse_yaml(path, TypeAdapter(tuple[Destination, ...]), optional=True)
 
 
 def quote_line(quote: Quote, basket_minor: int, place: str, currency: str, locale: str) -> str:

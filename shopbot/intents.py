@@ -26,9 +26,9 @@ import numpy.typing as npt
 
 from shopbot.embedding import Embedder, Vectors
 from shopbot.errors import ConfigError
-from shopbot.phrasing import Phrasing
 from shopbot.shop import Shop
 from shopbot.types import PolicySection
+from shopbot.wording import Wording
 
 FIELD, SECTION, UNKNOWN = "field.", "section.", "unknown"
 # The kernel exp(KERNEL * (cosine - 1)) and the ridge: of 1, 2, 4 and 8, and .1, .3, 1 and 3, these gave the most right
@@ -93,13 +93,13 @@ class Intents:
     the Gaussian one of the embeddings, which of unit vectors depends on the cosine alone, and WORDS_SHARE of the cosine
     of words and pairs of words.
 
-    The n texts of `phrasing` and their `examples` (n, dimension), L2-normalised, are in order of their labels, `starts`
+    The n texts of `wording` and their `examples` (n, dimension), L2-normalised, are in order of their labels, `starts`
     are the first of each label, `weights` is (n, k), `means` (k,).
     """
 
     labels: tuple[str, ...]
     starts: npt.NDArray[np.intp]
-    phrasing: Phrasing
+    wording: Wording
     examples: Vectors
     weights: npt.NDArray[np.float32]
     means: npt.NDArray[np.float32]
@@ -115,15 +115,15 @@ class Intents:
         target = np.eye(len(names), dtype=np.float32)[owners]
         means = target.mean(axis=0)
         said = [texts[place] for place in order]
-        phrasing = Phrasing(said)
+        wording = Wording(said)
         gram = _kernel(rows @ rows.T)
         for start in range(0, len(said), _ROWS_AT_A_TIME):  # as a whole it would need as much memory again
             end = start + _ROWS_AT_A_TIME
-            gram[start:end] += WORDS_SHARE * phrasing.cosines(said[start:end])
+            gram[start:end] += WORDS_SHARE * wording.cosines(said[start:end])
         gram[np.diag_indices(len(rows))] += RIDGE
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
         weights = cho_solve(factor, target - means, overwrite_b=True, check_finite=False)
-        return cls(tuple(str(name) for name in names), starts, phrasing, rows, weights, means)
+        return cls(tuple(str(name) for name in names), starts, wording, rows, weights, means)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -133,13 +133,13 @@ class Intents:
         """Score n messages, names replaced by STAND_IN, by their texts and (n, dimension) L2-normalised vectors."""
         cosines = vectors @ self.examples.T
         nearest = np.maximum.reduceat(cosines, self.starts, axis=1)
-        near = _kernel(cosines) + WORDS_SHARE * self.phrasing.cosines(texts)
+        near = _kernel(cosines) + WORDS_SHARE * self.wording.cosines(texts)
         return Scores(self.places, near @ self.weights + self.means, nearest)
 
     def save(self, path: Path) -> None:
         """Write to a file, whole or not at all."""
         aside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-        texts = np.frombuffer("\0".join(self.phrasing.texts).encode(), np.uint8)
+        texts = np.frombuffer("\0".join(self.wording.texts).encode(), np.uint8)
         np.savez(
             aside, labels=np.asarray(self.labels), starts=self.starts, texts=texts,
             examples=self.examples.astype(np.float16), weights=self.weights, means=self.means,
@@ -153,8 +153,8 @@ class Intents:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
                 labels = tuple(str(label) for label in kept["labels"])
                 examples = kept["examples"].astype(np.float32)
-                phrasing = Phrasing(kept["texts"].tobytes().decode().split("\0"))
-                return cls(labels, kept["starts"], phrasing, examples, kept["weights"], kept["means"])
+                wording = Wording(kept["texts"].tobytes().decode().split("\0"))
+                return cls(labels, kept["starts"], wording, examples, kept["weights"], kept["means"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise ConfigError(f"{path}: is no fitted classifier; fit it again ({error})") from error
 

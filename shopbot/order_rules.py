@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from shopbot.errors import ConfigError
 from shopbot.money import to_minor
 from shopbot.orders import Item, Order
+from shopbot.policy_figures import figure_in, text_of
+from shopbot.shop import parse_yaml
 from shopbot.types import Frozen, PolicySection
 
 # States in which nothing has been packed yet.
@@ -98,7 +99,7 @@ class OrderRules:
         wrong += [
             f"exclusions: policy section '{rule.section}' does not say {rule.text!r}"
             for rule in self.figures.exclusions
-            if rule.text not in self._text_of(rule.section)
+            if rule.text not in text_of(rule.section, self.policies)
         ]
         if wrong:
             raise ConfigError(f"order_rules.yaml: {'; '.join(wrong)}")
@@ -188,14 +189,7 @@ class OrderRules:
 
     def _figure(self, name: str) -> str:
         figure: Figure = getattr(self.figures, name)
-        found = re.search(figure.text, self._text_of(figure.section))
-        if found is None:
-            raise ConfigError(f"{name}: policy section '{figure.section}' says nothing like {figure.text!r}")
-        return found[1]
-
-    def _text_of(self, section_id: str) -> str:
-        section = self.policies.get(section_id)
-        return " ".join(section.text.split()) if section else ""
+        return figure_in(figure.section, figure.text, self.policies, name)
 
 
 def read_figures(path: Path) -> Figures | None:
@@ -203,12 +197,7 @@ def read_figures(path: Path) -> Figures | None:
 
     Raises ConfigError naming the key that is wrong.
     """
-    if not path.is_file():
-        return None
-    try:
-        return TypeAdapter(Figures).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return parse_yaml(path, TypeAdapter(Figures)) if path.is_file() else None
 
 
 def _said(day: date) -> str:

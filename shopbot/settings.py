@@ -17,6 +17,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PREFIX = "SHOPBOT_"
 # Variables with our prefix that are no settings: only the tests read them.
 TEST_PREFIXES = ("SHOPBOT_TEST", "SHOPBOT_CHROMIUM", "SHOPBOT_WRITE_SCREENSHOTS")
+HISTORY_TOKENS = 800
+"""How much of a conversation a turn looks back on: about ten exchanges."""
+RETENTION_DAYS = 90
+"""How long conversations are kept: what the sample shop's privacy policy says."""
 Engine = Literal["openvino", "transformers", "openai", "langchain"]
 
 
@@ -99,10 +103,16 @@ class Settings(BaseSettings):
         2000, ge=100, le=100_000, description="Longer questions are refused with a friendly note."
     )
     history_tokens: int = Field(
-        800, ge=100, le=100_000, description="How much of a conversation a turn looks back on, in tokens (estimated)."
+        HISTORY_TOKENS,
+        ge=100,
+        le=100_000,
+        description="How much of a conversation a turn looks back on, in tokens (estimated).",
     )
     retention_days: int = Field(
-        90, ge=1, le=3650, description="Conversations are deleted after so many days; the privacy policy has to say so."
+        RETENTION_DAYS,
+        ge=1,
+        le=3650,
+        description="Conversations are deleted after so many days; the privacy policy has to say so.",
     )
 
 

@@ -186,14 +186,16 @@ def load_shop(folder: Path) -> Shop:
     documents, sections = _read_documents(folder)
     return Shop(
         folder=folder,
-        config=_parse(folder / "shop.yaml", TypeAdapter(ShopConfig)),
+        config=parse_yaml(folder / "shop.yaml", TypeAdapter(ShopConfig)),
         documents=documents,
         policies=_with_questions(folder / "policies" / "questions.yaml", sections),
         promotions=_read_promotions(folder / "promotions.yaml"),
-        routes=_parse(folder / "routes.yaml", TypeAdapter(dict[RouteLabel, tuple[str, ...]]), optional=True, empty={}),
-        questions=_parse(folder / "fields.yaml", TypeAdapter(Questions), optional=True, empty={}),
-        phrases=_parse(folder / "phrases.yaml", TypeAdapter(dict[str, str]), optional=True, empty={}),
-        courtesies=_parse(folder / "courtesies.yaml", TypeAdapter(tuple[str, ...]), optional=True),
+        routes=parse_yaml(
+            folder / "routes.yaml", TypeAdapter(dict[RouteLabel, tuple[str, ...]]), optional=True, empty={}
+        ),
+        questions=parse_yaml(folder / "fields.yaml", TypeAdapter(Questions), optional=True, empty={}),
+        phrases=parse_yaml(folder / "phrases.yaml", TypeAdapter(dict[str, str]), optional=True, empty={}),
+        courtesies=parse_yaml(folder / "courtesies.yaml", TypeAdapter(tuple[str, ...]), optional=True),
         voice=_read_text(folder / "voice.md"),
     )
 
@@ -248,7 +250,7 @@ def _checked_id(path: Path, policy: str, heading: re.Match[str]) -> str:
 
 
 def _with_questions(path: Path, sections: Iterable[PolicySection]) -> tuple[PolicySection, ...]:
-    questions = _parse(path, TypeAdapter(dict[str, tuple[str, ...]]))
+    questions = parse_yaml(path, TypeAdapter(dict[str, tuple[str, ...]]))
     found = {section.id: section for section in sections}
     if unknown := [section_id for section_id in questions if section_id not in found]:
         raise ConfigError(f"{path}: questions for unknown section '{unknown[0]}'")
@@ -256,7 +258,7 @@ def _with_questions(path: Path, sections: Iterable[PolicySection]) -> tuple[Poli
 
 
 def _read_promotions(path: Path) -> tuple[Promotion, ...]:
-    found = _parse(path, TypeAdapter(dict[Literal["promotions"], tuple[Promotion, ...]]))
+    found = parse_yaml(path, TypeAdapter(dict[Literal["promotions"], tuple[Promotion, ...]]))
     promotions = found.get("promotions", ())
     for promotion in promotions:
         if promotion.ends < promotion.starts:
@@ -266,7 +268,11 @@ def _read_promotions(path: Path) -> tuple[Promotion, ...]:
     return promotions
 
 
-def _parse(path: Path, adapter: TypeAdapter[Parsed], *, optional: bool = False, empty: object = ()) -> Parsed:
+def parse_yaml(path: Path, adapter: TypeAdapter[Parsed], *, optional: bool = False, empty: object = ()) -> Parsed:
+    """Read a file of a shop's folder; `empty` is what an optional one holds where there is none.
+
+    Raises ConfigError naming the file and what is wrong with it.
+    """
     if optional and not path.exists():
         return _validated(path, adapter, empty)
     loaded = _load_yaml(path, _read_text(path))

@@ -241,6 +241,15 @@ def test_without_a_conversation_nothing_is_proposed(services: Services) -> None:
     assert told.answer == services.deps.shop.phrases["only_in_chat"]
 
 
+def test_a_checkpoint_holds_the_proposal_and_nothing_that_was_said(services: Services) -> None:
+    chat = Conversation(services, PRIYA)
+    chat.say("how much is the everest down jacket? my word is heliotrope")
+    chat.say("cancel A-57089 please, and my word is marigold")
+    kept = b"".join(path.read_bytes() for path in services.store.settings.home.glob("checkpoints.sqlite3*"))
+    assert b"A-57089" in kept
+    assert [word for word in (b"heliotrope", b"marigold", b"everest") if word in kept.lower()] == []
+
+
 def test_nothing_is_left_in_the_checkpoints_where_nothing_waits(services: Services) -> None:
     chat = Conversation(services, PRIYA)
     chat.say("cancel A-57089 please")

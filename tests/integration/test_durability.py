@@ -1,8 +1,7 @@
 """Each message once, one turn at a time; deleted stays deleted; what a long talk remembers; guests who guess."""
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +26,7 @@ from shopbot.tables import conversations, erasures, feedback, order_changes, ord
 from tests.integration.conftest import Run
 from tests.integration.test_desk import MAYA, PRIYA, SATURDAY, THOMAS, Conversation, session
 from tests.integration.test_runs import ANSWER, PRICE, TWO, finished, texts, until
+from tests.soak.crowd import together
 
 pytestmark = pytest.mark.model
 
@@ -48,17 +48,6 @@ def two_servers(asked: Any) -> Iterator[list[ChatService]]:
     yield made
     for chat in made:
         chat.close()
-
-
-def together(count: int, act: Callable[[int], Any]) -> list[Any]:
-    gate = threading.Barrier(count)
-
-    def one(number: int) -> Any:
-        gate.wait()
-        return act(number)
-
-    with ThreadPoolExecutor(count) as clients:
-        return list(clients.map(one, range(count)))
 
 
 def count_of(services: Services, table: Any) -> int:

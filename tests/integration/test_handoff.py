@@ -14,13 +14,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
 
 from app.api import create_api
-from app.chat import RETENTION_DAYS, ChatService
+from app.chat import ChatService
 from app.signin import COOKIE
 from app.wiring import Services
 from graph.turn import TurnResult
 from shopbot.accounts import Session
 from shopbot.database import utc_now, writing
 from shopbot.errors import ConversationBusy, RecordNotFound
+from shopbot.settings import RETENTION_DAYS
 from shopbot.tables import order_changes, run_events, runs, ticket_messages, tickets
 from shopbot.tickets import Ticket, Tickets
 from shopbot.types import Role

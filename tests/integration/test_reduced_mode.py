@@ -103,6 +103,14 @@ def circuit(asked: Any) -> str:
     return str(reply.json()["arms"]["base"]["circuit"]["state"])
 
 
+def assert_whole_again(asked: Any) -> None:
+    """The next question is the trial, and its answer the model's own."""
+    result = asked.ask(PRICE)
+    assert (result.answer, result.model_share, result.reduced) == (ANSWER, 1.0, None)
+    assert health(asked) == ("ok", [])
+    assert circuit(asked) == "closed"
+
+
 def health(asked: Any) -> tuple[str, list[str]]:
     reply = TestClient(create_api(lambda: asked.services)).get("/health")
     assert reply.status_code == 200
@@ -198,10 +206,7 @@ def test_it_recovers_by_itself_when_the_server_is_back(mode: Any, server: FakeOp
         server.start()
     time.sleep(AGAIN_S)
     assert circuit(asked) == "half_open"
-    result = asked.ask(PRICE)
-    assert (result.answer, result.model_share, result.reduced) == (ANSWER, 1.0, None)
-    assert health(asked) == ("ok", [])
-    assert circuit(asked) == "closed"
+    assert_whole_again(asked)
 
 
 def test_an_assistant_starts_without_its_server(assistant: Any, server: FakeOpenAIServer) -> None:
@@ -235,9 +240,6 @@ def test_a_server_process_that_dies_costs_no_answer_and_when_it_is_back_it_write
     process.start()
     time.sleep(AGAIN_S)
     assert circuit(asked) == "half_open"
-    result = asked.ask(PRICE)
-    assert (result.answer, result.model_share, result.reduced) == (ANSWER, 1.0, None)
-    assert health(asked) == ("ok", [])
-    assert circuit(asked) == "closed"
+    assert_whole_again(asked)
     changes = [message for message in caplog.messages if "circuit" in message]
     assert [message.rpartition("circuit ")[2].partition(",")[0] for message in changes] == ["open", "closed"]

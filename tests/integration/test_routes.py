@@ -113,7 +113,7 @@ def test_no_message_of_the_routes_is_phrased_like_an_example(assistant: MakeAssi
     deps = assistant().services.deps
     _, intents = deps.reader(deps.catalog.active())
     said = [row.utterance for row in read_labelled(FOLDER / name / "routes.csv")]
-    planted = intents.phrasing.texts[-1]
+    planted = intents.wording.texts[-1]
     nearest = intents.read([*said, planted], deps.embedder.embed([*said, planted])).cosines.max(axis=1)
     assert nearest[-1] >= LEAK_COSINE
     leaked = int((nearest[:-1] >= LEAK_COSINE).sum())

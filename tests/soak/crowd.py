@@ -41,7 +41,7 @@ def press_in(home: Path, posts: int, seed: int) -> Crowd:
         first = _post(urls[0], "Hi", None, secrets.token_urlsafe(18))
         conversation_id = first.json()["conversation_id"]
         _wait(urls[0], first.json()["run_id"])
-        at_once = _together(posts, lambda n: _post(urls[n % 2], f"Hi, all at once {n}", conversation_id))
+        at_once = together(posts, lambda n: _post(urls[n % 2], f"Hi, all at once {n}", conversation_id))
         crowd.at_once.update(reply.status_code for reply in at_once)
         _judge_refusals(at_once, crowd)
         for reply in at_once:
@@ -49,14 +49,15 @@ def press_in(home: Path, posts: int, seed: int) -> Crowd:
                 _wait(urls[0], reply.json()["run_id"])
         texts = [f"Hi, in turn {number}" for number in range(posts)]
         chance = [random.Random(seed + number) for number in range(posts)]
-        refused = _together(posts, lambda n: _ask_until_answered(urls[n % 2], texts[n], conversation_id, chance[n]))
+        refused = together(posts, lambda n: _ask_until_answered(urls[n % 2], texts[n], conversation_id, chance[n]))
         crowd.refusals = sum(refused)
         _judge_order(home, conversation_id, texts, urls, crowd)
         _judge_key(urls, posts, crowd)
     return crowd
 
 
-def _together(count: int, act: Callable[[int], Any]) -> list[Any]:
+def together(count: int, act: Callable[[int], Any]) -> list[Any]:
+    """Act so many times at the same moment, each in a thread of its own; what came of it, by number."""
     gate = threading.Barrier(count)
 
     def one(number: int) -> Any:
@@ -126,6 +127,6 @@ def _judge_order(home: Path, conversation_id: str, texts: Sequence[str], urls: S
 def _judge_key(urls: Sequence[str], posts: int, crowd: Crowd) -> None:
     """The same message sent many times at once, to both servers, is one run."""
     key = secrets.token_urlsafe(18)
-    replies = _together(posts, lambda n: _post(urls[n % 2], "Hi, only once", None, key))
+    replies = together(posts, lambda n: _post(urls[n % 2], "Hi, only once", None, key))
     if len({(reply.status_code, reply.text) for reply in replies}) != 1 or replies[0].status_code != 202:
         crowd.problems.append(f"one key, several replies: { {reply.text for reply in replies} }")

@@ -46,7 +46,9 @@ def test_the_diagram_in_the_documentation_is_the_compiled_graph() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_has_its_line_in_the_readme_tree(package: str) -> None:
-    drawn = {line.split()[0].rstrip("/") for line in found(TREE, "README.md").splitlines() if line.strip()}
+    named = [line.split()[0].rstrip("/") for line in found(TREE, "README.md").splitlines() if line.strip()]
+    drawn = set(named)
+    assert len(named) == len(drawn)
     modules = {relative(path) for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py"}
     assert {module for module in modules - drawn if "/migrations/" not in module} == set()
 
@@ -66,3 +68,12 @@ def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
 def test_every_file_named_in_a_document_exists(document: Path) -> None:
     named = NAMED_FILE.findall(document.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_target_that_a_document_names_is_in_the_makefile() -> None:
+    """Commands to run, between back quotes or on a line of their own."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    texts = {document: document.read_text(encoding="utf-8") for document in DOCUMENTS}
+    named = {name for text in texts.values() for name in re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE)}
+    assert {"demo", "test", "soak"} <= named
+    assert named - targets == set()

@@ -19,7 +19,7 @@ from evals.metrics import (
     says,
     token_f1,
     true_of_cited,
-    upper_bound_of_none,
+    upper_bound,
 )
 from graph.turn import Message
 
@@ -331,7 +331,7 @@ def test_only_equally_many_values_are_paired() -> None:
 @pytest.mark.parametrize(("trials", "bound"), [(300, 0.009936), (1, 0.95), (60, 0.0487), (0, 1.0)])
 def test_what_was_never_seen_may_still_happen_this_often(trials: int, bound: float) -> None:
     """The rate at which seeing none in so many trials has a chance of 5 %; of 300: about 3 / 300."""
-    assert upper_bound_of_none(trials) == pytest.approx(bound, rel=1e-3)
+    assert upper_bound(0, trials) == pytest.approx(bound, rel=1e-3)
 
 
 @pytest.mark.parametrize(

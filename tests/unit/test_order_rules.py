@@ -335,8 +335,8 @@ def test_a_second_exchange_of_an_item_is_left_to_a_colleague() -> None:
         (b"return_days: {section: a.b}\n", "return_days"),
         (b"return_days: {section: a.b, text: x, unit: days}\n", "unit"),
         (b"return_days: [\n", "while parsing"),
-        (b"", "Figures"),
-        (b"return_days: {section: a.b, text: \xff}\n", "utf-8"),
+        (b"", "'change_minutes': Field required"),
+        (b"return_days: {section: a.b, text: \xff}\n", "is not UTF-8 (byte 35)"),
     ],
 )
 def test_a_file_that_is_wrong_is_named_with_what_is_wrong(content: bytes, said: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from shopbot.language import words
 Row = tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]
 
 
-class Phrasing:
+class Wording:
     """The wording of n texts, to compare others with.
 
     tf-idf of words and pairs, with sublinear tf and smoothed idf: (1 + ln count) (1 + ln((1 + n) / (1 + texts that have
