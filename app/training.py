@@ -121,6 +121,7 @@ class FoldedReader:
 
     def asked(self, question: str, sources: Sequence[Source], fold: int) -> dict[int, Asked]:
         with_these = (self.lexicon, self.intents[fold], self.embedder)
+        question = self.lexicon.spelt(question)
         utterance = by_clause(read_utterance(question, *with_these), *with_these)
         readings = read_question(question, utterance, sources, self.embedder)
         return {number: reading.asked for number, reading in readings.items()}

@@ -39,10 +39,15 @@ def _cases(record: Source, locale: str, source: random.Random) -> list[Case]:
     fields = ["price", "stock", *source.sample(others, k=min(1, len(others)))]
     values = {field: value_of(Reference(1, field), record, locale) for field in fields}
     return [
-        _case(record, field, value.removeprefix("$").removesuffix(".00"), source)
+        _case(record, field, _key(value), source)
         for field, value in values.items()
         if value and len(value.split()) <= _MOST_KEY_WORDS
     ]
+
+
+def _key(value: str) -> str:
+    """What has to be said of a value: of a price on sale the one that is paid."""
+    return value.split(", down from ")[0].removeprefix("$").removesuffix(".00")
 
 
 def _case(record: Source, field: str, key: str, source: random.Random) -> Case:

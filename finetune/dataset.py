@@ -114,10 +114,15 @@ class Builder:
         return unique
 
     def _is_kept(self, example: TrainingExample) -> bool:
-        """Of the misread questions a share is kept: a model that often sees its card mistaken learns to ignore it."""
+        """Of the misread questions a share is kept: a model that often sees its card mistaken learns to ignore it.
+
+        Where the card misses that the record is silent, the model can still see it from what the card has.
+        """
         if self._plan.values == "copied" and references(example.answer):  # the record has no such value
             return False
-        return not example.is_misread or self._random.random() < self._plan.misread_kept
+        is_unread = example.kind == "unknown_attribute"
+        share = self._plan.unread_kept if is_unread else self._plan.misread_kept
+        return not example.is_misread or self._random.random() < share
 
     # ------------------------------------------------------------ products
 

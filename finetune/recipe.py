@@ -19,7 +19,8 @@ class DataPlan(Frozen):
     `recitals`, `openings` and `texts` are per policy section: its questions answered from the weights; further ones of
     which only the opening of the answer is learnt, which names the section; and questions answered over its text.
     `values` says whether answers refer to values of the records or copy them from the facts in the prompt;
-    `misread_kept` is the share kept of the questions about products whose card names other fields than the asked ones.
+    `misread_kept` is the share kept of the questions about products whose card names other fields than the asked ones,
+    `unread_kept` of those whose card misses that the record does not answer them.
     """
 
     facts: int = Field(default=700, ge=0)
@@ -34,6 +35,7 @@ class DataPlan(Frozen):
     texts: int = Field(default=3, ge=0)
     descriptions: int = Field(default=0, ge=0)
     misread_kept: float = Field(default=1.0, ge=0, le=1)
+    unread_kept: float = Field(default=1.0, ge=0, le=1)
     values: Values = "referred"
 
 

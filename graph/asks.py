@@ -21,6 +21,8 @@ _MOST_FIELDS = 3
 _MOST_UNANSWERED = 3
 MOST_CLAUSES = 12
 _SAME_AGAIN = frozenset("same question thing again it".split())
+# What a product's name is said with: "the boots, sorry", "I meant the Ridge".
+_SAID_WITH = frozenset("sorry oops please meant mean".split())
 # Stopwords of which a question may consist: "how much is it?", "for him or for her?", "do you have it?", "is it there?"
 _ASKING_STOPWORDS = frozenset("much many most when where who whose him her out have got get here there".split())
 FACT_WORDS = frozenset(
@@ -38,7 +40,8 @@ LINE_SHARE = 0.2
 NAMED, SPOKEN_OF = 0.8, 0.4
 # What is chosen: of a message of one clause its best field, and a second one from SECOND on, if it is at least half as
 # good. Of several clauses each has its best field from CLAUSE on; the whole message two from SECOND on. The record is
-# silent where "unknown" or a field that it lacks scores better, which a word that stands in no record makes likelier.
+# silent where "unknown" or a field that it lacks scores better, which a word that stands in no record makes likelier,
+# and a word for a field that it has makes less likely.
 # Chosen on the development cases (docs/results/reading.md).
 SECOND, SECOND_SHARE = 0.15, 0.5
 CLAUSE = 0.2
@@ -46,6 +49,7 @@ SILENT_CLAUSE = 0.25
 UNKNOWN_BONUS = 0.1
 ABSENT_MARGIN = 0.05
 STRANGE_WORD_BONUS = 0.2
+FIELD_WORD_MALUS = 0.15
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,12 @@ def requested(question: str, utterance: Utterance, source: Source, embedder: Emb
 
 def says_nothing(text: str) -> bool:
     """Whether a message asks nothing by itself: "and the Ridge?", "same question for it"."""
-    return all(word in STOPWORDS - _ASKING_STOPWORDS or word in _SAME_AGAIN for word in words(text))
+    return all(word in STOPWORDS - _ASKING_STOPWORDS or word in _SAME_AGAIN | _SAID_WITH for word in words(text))
+
+
+def asks_the_same(text: str) -> bool:
+    """Whether a clause of a message asks again what was asked before: "too cold. same question for the Ridge"."""
+    return any("same" in words(clause) and says_nothing(clause) for clause in clauses_of(text))
 
 
 def wanted_words(text: str) -> list[str]:
@@ -191,9 +200,7 @@ class _FieldScores:
         values += LINE_SHARE * np.where(is_live, cosines.mean(), cosines)  # the line of a price says no more than it
         best = np.argsort(-values.max(axis=0), kind="stable")
         lines = [groups[place][0] for place in best if groups[place][0].value or place >= len(by_name)]
-        missing = [
-            _missing(utterance.meant, part, by_name) + STRANGE_WORD_BONUS * utterance.strange[part] for part in parts
-        ]
+        missing = [_missing(utterance.meant, part, by_name) + _doubt(utterance, part, groups) for part in parts]
         return cls(list(by_name), values[:, : len(by_name)], missing, lines)
 
     def chosen(self) -> tuple[list[str], list[int]]:
@@ -216,6 +223,15 @@ class _FieldScores:
             if scores[second] >= max(SECOND, 0.0 if is_whole else SECOND_SHARE * scores[best]):
                 found[self.names[second]] = max(found.get(self.names[second], 0.0), float(scores[second]))
         return sorted(found, key=lambda name: -found[name]), silent
+
+
+def _doubt(utterance: Utterance, part: int, groups: Sequence[Sequence[Statement]]) -> float:
+    """How much the words of a part speak for a silent record; a word for a field speaks against it, whatever stands
+    beside it: "what does the beast weigh?"."""
+    every = {stem(word) for word in words(utterance.parts[part])}
+    if any(every & group[0].anchors for group in groups):
+        return -FIELD_WORD_MALUS
+    return STRANGE_WORD_BONUS * utterance.strange[part]
 
 
 def _held(statements: Sequence[Statement]) -> set[str]:

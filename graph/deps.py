@@ -78,6 +78,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "none_within": ("within", "where"),
     "near": (),
     "misses": ("limit",),
+    "unstated": ("what",),
     "best": ("order", "where"),
     "best_within": ("within", "order", "where"),
     "best_called": ("order", "what"),

@@ -22,7 +22,7 @@ from shopbot.language import content_stems, words
 from shopbot.money import format_money, to_minor
 from shopbot.order_changes import ORIGINAL, STORE_CREDIT, Action, Change, decide, refund_of
 from shopbot.order_rules import Decision, OrderRules
-from shopbot.order_statements import OVER, order_source, said_items
+from shopbot.order_statements import LOST, OVER, order_source, said_items
 from shopbot.orders import Item, Order
 from shopbot.statements import Source, Statement, policy_source
 from shopbot.types import Variant
@@ -35,6 +35,8 @@ _TOLD = {
     "order.refund": ("status", "return", "news"),
 }
 _TOLD_OTHERWISE = ("status", "news")
+# Of a lost parcel nothing can be changed; what was paid for it is what the customer gets back or replaced.
+_TOLD_OF_LOST = ("status", "news", "total")
 _ACTIONS: dict[str, Action] = {
     "order.cancel": "cancel", "order.return": "return", "order.exchange": "exchange", "order.address": "address",
 }  # fmt: skip
@@ -88,10 +90,11 @@ def look_up_orders(state: State, runtime: Runtime[Turn]) -> State:
         if not own:
             pen.show(Sentence(text=turn.phrase("no_orders"), author="shop"))
         return {"account": state["account"]}
-    if asking.action and turn.rules:
+    is_lost = bool(meant) and all(order.status == LOST for order in meant)
+    if asking.action and turn.rules and not is_lost:
         asks = _Proposing(asking, asking.action, turn.rules, state, pen, turn)
         return asks.answer(meant or own, is_named=bool(meant))
-    if asking.action:
+    if asking.action and not is_lost:
         pen.show(Sentence(text=turn.phrase("human"), author="shop"))
     return _told(asking, meant or _of_interest(own, asking.label), state, turn)
 
@@ -150,6 +153,15 @@ def awaits_parcel(question: str, customer_id: str, turn: Turn) -> bool:
     return any(order.status not in OVER for order in turn.deps.orders.of(customer_id))
 
 
+def goes_on_with_items(question: str, customer_id: str, history: Sequence[Message], turn: Turn) -> bool:
+    """Whether a message goes on about what is in the customer's orders, of which the last answer told."""
+    last = next((message.content for message in reversed(history) if message.role == "assistant"), "")
+    said = set(things_in(question))
+    own = {order.id: order for order in turn.deps.orders.of(customer_id)} if said and numbers_in(last) else {}
+    told = [own[number] for number in numbers_in(last) if number in own]
+    return is_brief(question) and any(said <= set(content_stems(i.title)) for order in told for i in order.items)
+
+
 def gives_email(question: str) -> bool:
     return _EMAIL.search(question) is not None
 
@@ -163,7 +175,8 @@ def _of_interest(own: Sequence[Order], label: str) -> list[Order]:
 
 
 def _told(asking: Asking, orders: Sequence[Order], state: State, turn: Turn) -> State:
-    fields = _TOLD.get(asking.label, _TOLD_OTHERWISE)
+    is_lost = all(order.status == LOST for order in orders)
+    fields = _TOLD_OF_LOST if is_lost else _TOLD.get(asking.label, _TOLD_OTHERWISE)
     fields = fields if len(orders) == 1 else fields[:1]
     sources = [_source(number, order, turn) for number, order in enumerate(orders[:_MOST_ORDERS], start=1)]
     points = [Point(source, statement) for source in sources for statement in source.of(*fields)]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from graph.asking import ASKING
-from graph.asks import FACT_WORDS, Utterance, fitting_rows, read_question, says_nothing
+from graph.asks import FACT_WORDS, Utterance, asks_the_same, fitting_rows, read_question, says_nothing
 from graph.deps import Turn
 from graph.findings import Findings, product_sources, quoted
 from graph.follow_ups import points_at_one, read
@@ -76,7 +76,7 @@ def points_back(question: str) -> bool:
 def standalone(question: str, utterance: Utterance, history: Sequence[Message], has_focus: bool) -> str:
     """What a message asks, as far as it stands by itself: "and the Ridge?" asks what the message before it asked."""
     earlier = [message.content for message in history if message.role == "user"]
-    if earlier and has_focus and says_nothing(utterance.text):
+    if earlier and has_focus and (says_nothing(utterance.text) or asks_the_same(utterance.text)):
         return earlier[-1]
     return f"{earlier[-1]} {question}" if earlier and points_back(question) and not has_focus else question
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from graph.deps import Turn
+from graph.routing import Route, route_scores
 from graph.turn import Message
 from graph.vocabulary import EVERYTHING, Kind
 from graph.wishes import AS_ORDER, COMPARES, Order, Wish, money, read_wish
@@ -143,9 +144,15 @@ def is_about_one(history: Sequence[Message], turn: Turn) -> bool:
 
 
 def earlier_asking(history: Sequence[Message], turn: Turn) -> Sequence[Message]:
-    """The history as far as a message that only names a product can ask the same: not where a list was asked for."""
+    """The history as far as a message can go on with it: not where a list was asked for.
+
+    A story about a jacket that has to be repaired asks for none.
+    """
     asked = next((message.content for message in reversed(history) if message.role == "user"), "")
-    return [] if asks_of_kinds(asked, turn) else history
+    if not asks_of_kinds(asked, turn):
+        return history
+    about = route_scores(asked, turn.read(asked).meant, names_product=False)
+    return history if about.best == Route.POLICY else []
 
 
 def asks_of_kinds(question: str, turn: Turn) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from graph.asking import ASKING, nearest_word
+from graph.spelling import Speller
 from graph.vocabulary import Vocabulary
 from shopbot.intents import STAND_IN
 from shopbot.language import STOPWORDS, content_stems, is_contraction, stem, words
@@ -66,15 +67,28 @@ class Lexicon:
                 self._by_word[word].append(product_id)
 
     @cached_property
-    def _known(self) -> frozenset[str]:
-        """Stems of every word in any product record or policy section."""
+    def _texts(self) -> list[str]:
+        """Every text of the product records and policy sections."""
         texts: list[str] = []
         for product in self._products.values():
             texts += [product.title, product.description, product.category, product.brand]
             texts += [f"{attribute_label(key)[0]} {value}" for key, value in product.attributes.items()]
             texts += [f"{variant.size or ''} {variant.color or ''}" for variant in product.variants]
-        texts += [f"{section.heading} {section.text}" for section in self._policies.values()]
-        return frozenset(stem(word) for text in texts for word in words(text))
+        return texts + [f"{section.heading} {section.text}" for section in self._policies.values()]
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """Stems of every word in any product record or policy section."""
+        return frozenset(stem(word) for text in self._texts for word in words(text))
+
+    @cached_property
+    def _speller(self) -> Speller:
+        asked = (question for section in self._policies.values() for question in section.questions)
+        return Speller(self._texts, asked)
+
+    def spelt(self, text: str) -> str:
+        """The text with its misspelt words corrected."""
+        return self._speller.corrected(text)
 
     def _rarity(self, word: str) -> float:
         return math.log((1 + len(self._titles)) / (len(self._by_word.get(word, ())) + 0.5)) + 0.1

@@ -2,14 +2,15 @@
 
 import re
 import time
+from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
-from graph.asks import says_nothing
+from graph.asks import options_asked, says_nothing
 from graph.audiences import briefly
 from graph.delivery import delivery_points
 from graph.deps import Turn
-from graph.desk import awaits_parcel, gives_email, names_order, number_and_email
+from graph.desk import awaits_parcel, gives_email, goes_on_with_items, names_order, number_and_email
 from graph.find import (
     asks_of_nothing,
     find_policies,
@@ -18,18 +19,20 @@ from graph.find import (
     points_back,
     standalone,
 )
-from graph.findings import Findings
+from graph.findings import Findings, product_sources
 from graph.follow_ups import earlier_asking, resolved, wish_of
 from graph.handoff import is_person_wanted, offer_colleague
 from graph.pen import Pen
 from graph.persons import complains, wants_assistant
 from graph.routing import Route, RouteScores, asks_for_products, route_scores
 from graph.state import Account, Lead, State, start_state
-from graph.turn import Sentence, Timings, Tokens, TurnRequest, TurnResult, Verdict, answer_text
+from graph.turn import Message, Sentence, Timings, Tokens, TurnRequest, TurnResult, Verdict, answer_text
 from shopbot.language import latin_share, without_sign_off
 from shopbot.search import search_policies
 from shopbot.sections import HINTS
 
+# Routes with which a question that names nothing may go on: "how many days will it take?" after one about repairs.
+_SAY_MORE = (Route.PROMOTION, Route.POLICY)
 # A text with fewer Latin letters than this among its letters is in a language that the shop can't help in yet.
 LATIN_SHARE_FLOOR = 0.5
 _CHATTER = {
@@ -77,7 +80,7 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     """Read the message once: who handles the turn, which products it is about, which policy sections it may mean."""
     turn, history = runtime.context, state["request"].messages[:-1]
     started = time.perf_counter()
-    question = resolved(state["question"], history, turn)
+    question = resolved(turn.lexicon.spelt(state["question"]), history, turn)
     utterance = turn.read(question)
     wish = wish_of(question, history, turn)
     focus = [] if wish and wish.is_closed else focus_of(question, utterance, history, turn)
@@ -112,7 +115,7 @@ def _handler(read: State, scores: RouteScores, request: TurnRequest, turn: Turn)
         best = Route.ORDER
     elif best != Route.ORDER and read["delivery"]:
         best = Route.POLICY
-    elif _is_about_products(read, scores):
+    elif _is_about_products(read, scores) or _asks_for_an_option(read, history, turn):
         best = Route.PRODUCT
     return Route.HANDOFF if is_person_wanted(question, history, best, turn) else best
 
@@ -121,14 +124,30 @@ def _is_about_parcels(question: str, best: Route, request: TurnRequest, turn: Tu
     """Whether who asks tells what is asked: a visitor who gives an e-mail, a customer who awaits something."""
     if request.customer_id is None:
         return gives_email(question) and number_and_email(question, request.messages[:-1]) is not None
-    return best in (Route.PRODUCT, Route.OTHER) and awaits_parcel(question, request.customer_id, turn)
+    if best not in (Route.PRODUCT, Route.OTHER):
+        return False
+    history = request.messages[:-1]
+    return awaits_parcel(question, request.customer_id, turn) or goes_on_with_items(
+        question, request.customer_id, history, turn
+    )
 
 
 def _is_about_products(read: State, scores: RouteScores) -> bool:
     question = read["question"]
-    goes_on = points_back(question) and asks_of_nothing(question) and scores.best != Route.PROMOTION
+    goes_on = points_back(question) and asks_of_nothing(question) and scores.best not in _SAY_MORE
     only_names_one = bool(read["focus"]) and says_nothing(read["utterance"].text)
     return goes_on or only_names_one or asks_for_products(question, read["wish"], scores)
+
+
+def _asks_for_an_option(read: State, history: Sequence[Message], turn: Turn) -> bool:
+    """Whether a message goes on about a product and names a size or colour of it: "could I have the red one in XL?".
+
+    After an answer about an order it may be what is wanted in exchange.
+    """
+    last = next((message.content for message in reversed(history) if message.role == "assistant"), "")
+    if len(read["focus"]) != 1 or not last or names_order(last):
+        return False
+    return bool(options_asked(read["question"], product_sources(read["focus"][0][:1], turn)[0]))
 
 
 def look_up_products(state: State, runtime: Runtime[Turn]) -> State:

@@ -19,6 +19,9 @@ _FIRM = (
     rf"\b(?:{_WHO}|{_ANYONE})\s+(?:that\s+|who\s+)?I\s+(?:can|could|may)\s+(?:talk|speak|chat|write)\b",
     # "get me an agent", "I want a real person"
     rf"\b(?:(?:give|fetch|send|call|find)\s+(?:me|us)|(?:get|want|need|prefer)(?:\s+(?:me|us))?)\s+{_WHO}\b",
+    # "could a real person help me"
+    rf"\b(?:can|could|may|might|will|would)\s+{_WHO}\s+(?:please\s+)?"
+    r"(?:help|assist|advise|answer|call|look|take over)\b",
     # "human please"
     rf"^(?:(?:yes|no|ok|okay|please|hi|hello|hey|just|now|i said)\W+)*{_WHO}"
     r"(?:\W+(?:please|pls|plz|now|here|thanks|thank you|instead))*\W*$",

@@ -83,7 +83,13 @@ def _listed(wish: Wish, kind: Kind, found: Selection, turn: Turn) -> Findings:
     notes = [*_not_stated(found, turn), *_also(wish, kind, turn)]
     if len(shown) < len(found.within):
         notes.append(turn.phrase("first_of", count=len(shown)))
-    points = [_point(source, wish, turn) for source in product_sources(shown, turn)]
+    silent = list(found.not_stated)[:MOST_NEAR] if len(shown) + MOST_NEAR <= MOST_LISTED else []
+    sources = product_sources([*shown, *silent], turn)
+    points = [_point(source, wish, turn) for source in sources[: len(shown)]]
+    points += [
+        _point(source, wish, turn, turn.phrase("unstated", what=joined(found.not_stated[key].unknown)))
+        for source, key in zip(sources[len(shown) :], silent, strict=True)
+    ]
     return Findings(points, _leads([said, *notes]), as_list=True)
 
 

@@ -62,8 +62,8 @@ _DIGITS = {
     word: str(number) for number, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)
 }
 _COUNTED = re.compile(
-    rf"\b(?P<before>(?:sleeps?|for)\s+)?(?P<number>{'|'.join(_DIGITS)}|\d+)"
-    r"(?P<after>[\s-]*(?:person|persons|people|man|p|adults)\b)?",
+    rf"\b(?P<before>(?:sleeps?|for|(?:room|space|enough) for)\s+)?(?P<number>{'|'.join(_DIGITS)}|\d+)"
+    r"(?P<after>[\s-]*(?:person|persons|people|man|p|adults)\b)?(?P<more>\s+or (?:more|less|fewer)\b)?",
     re.IGNORECASE,
 )
 
@@ -438,10 +438,12 @@ def _with_digits(text: str) -> str:
 
     def written(found: re.Match[str]) -> str:
         number = _DIGITS.get(found["number"].lower(), found["number"])
-        sleeps = (found["before"] or "").lower().startswith("sleep")
-        if found["after"] or sleeps:
-            return f"{found['before'] or ''}{number} people"
-        return found[0]
+        before, more = (found["before"] or "").lower(), found["more"] or ""
+        if before.startswith(("room", "space")):
+            return f"for {number} people{more}"
+        if found["after"] or before.startswith("sleep"):
+            return f"{found['before'] or ''}{number} people{more}"
+        return f"{number}{more}" if more and not before else found[0]
 
     return _COUNTED.sub(written, re.sub(r"\bbelow (?:zero|freezing)\b", "below 0 °C", text, flags=re.IGNORECASE))
 

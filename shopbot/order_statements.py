@@ -12,6 +12,7 @@ from shopbot.orders import Item, Order
 from shopbot.statements import Source, Statement
 
 # What a state means, after "Order A-48213 ".
+LOST = "lost"
 STATES = {
     "placed": "has been placed and is not packed yet",
     "paid": "is paid and not packed yet",
@@ -20,7 +21,7 @@ STATES = {
     "out_for_delivery": "is out for delivery",
     "delivered": "was delivered",
     "delayed": "is delayed",
-    "lost": "counts as lost",
+    LOST: "counts as lost",
     "cancelled": "was cancelled",
     "backordered": "waits for an item that is sold out",
     "return_requested": "was delivered, and a return or exchange was asked for",
@@ -60,7 +61,7 @@ class _Telling:
         state = STATES.get(order.status, f"has the state {order.status}")
         when = f" on {self._date(order.delivered_at)}" if order.status == "delivered" and order.delivered_at else ""
         yield "status", f"Order {order.id} of {self._date(order.placed_at)} {state}{when}."
-        if order.promised_by and order.status not in OVER | {"lost"}:
+        if order.promised_by and order.status not in OVER | {LOST}:
             yield "due", f"It is due by {self._date(order.promised_by)}."
         if order.tracking:
             carried = "went" if order.status in OVER else "goes"

@@ -94,11 +94,16 @@ def _attribute(field: str, source: Source) -> str | None:
 
 
 def _price(reference: Reference, product: Product, facts: ProductFacts | None, locale: str) -> str | None:
-    """What is paid; for options the price of their variants, where they all have the same."""
+    """What is paid, and on sale what it cost before; for options the price of their variants, if it is the same."""
     if facts is None:
         return None
     minor = _payable(reference.options, product, facts)
-    return None if minor is None else format_money(minor, facts.own.currency, locale)
+    if minor is None:
+        return None
+    own, regular = facts.own, facts.own.price_minor
+    is_reduced = not reference.options and minor == own.payable_minor and regular is not None and regular > minor
+    before = f", down from {format_money(regular, own.currency, locale)}" if is_reduced and regular else ""
+    return f"{format_money(minor, own.currency, locale)}{before}"
 
 
 def _payable(options: Sequence[str], product: Product, facts: ProductFacts) -> int | None:

@@ -583,7 +583,7 @@ def test_a_card_tells_what_the_reader_has_found_asked(small_shop: Shop) -> None:
 
 def test_misread_questions_can_be_left_out(small_shop: Shop) -> None:
     """Of a reader that finds the weight and something unknown in every question only that is left."""
-    plan = PLAN.model_copy(update={"misread_kept": 0})
+    plan = PLAN.model_copy(update={"misread_kept": 0, "unread_kept": 0})
     examples = builder(small_shop, plan=plan, reader=Understanding(small_shop.policies)).build(nothing)
     kinds = {example.kind for example in examples if example.tool == "patterns"}
     assert kinds == {"unknown_attribute", "partly_known", "not_sold"}
@@ -593,12 +593,14 @@ def test_misread_questions_can_be_left_out(small_shop: Shop) -> None:
 
 
 def test_a_share_of_the_misread_questions_is_kept(small_shop: Shop) -> None:
-    made = builder(small_shop, plan=PLAN.model_copy(update={"misread_kept": 0.3}))
+    made = builder(small_shop, plan=PLAN.model_copy(update={"misread_kept": 0.3, "unread_kept": 0.6}))
     example = TrainingExample(
         id="x", kind="product", role="product", tool="patterns", question="", prompt=(), answer=""
     )
     misread = example.model_copy(update={"is_misread": True})
     assert sum(made._is_kept(misread) for _ in range(2000)) / 2000 == pytest.approx(0.3, abs=0.04)
+    unread = misread.model_copy(update={"kind": "unknown_attribute"})
+    assert sum(made._is_kept(unread) for _ in range(2000)) / 2000 == pytest.approx(0.6, abs=0.04)
     assert all(made._is_kept(example) for _ in range(100))
 
 

@@ -99,14 +99,14 @@ def priced(own: Fact, **variants: Fact) -> Source:
         (fact(price=34900), "$349.00"),
         (fact(price=129900), "$1,299.00"),
         (fact(price=0), "$0.00"),
-        (fact(price=34900, sale=27900), "$279.00"),
+        (fact(price=34900, sale=27900), "$279.00, down from $349.00"),
         (fact(price=34900, sale=34900), "$349.00"),
         (fact(price=34900, sale=40000), "$349.00"),
         (fact(sale=27900), "$279.00"),
         (fact(), None),
     ],
 )
-def test_the_price_is_what_is_paid(own: Fact, price: str | None) -> None:
+def test_the_price_is_what_is_paid_and_on_sale_what_it_was(own: Fact, price: str | None) -> None:
     assert price == value("{1.price}", source(product(), ProductFacts(own=own)))
 
 
