@@ -54,10 +54,14 @@ def export(
 
 @commands.command(name="all")
 def everything(recipe: RecipeName = "lora", folder: Folder = None, seed: Seed = None) -> None:
-    """Data, training, and the adapter into the shop's folder, where the server finds it at its next start."""
+    """Data, training, and the adapter into the shop's folder, where the server finds it at its next start.
+
+    After a kill the same command goes on, with the same training set as long as the shop's folder is unchanged.
+    """
     training = _training(recipe, folder, seed)
     with progress_bars() as bars:
-        training.make_data(bars)
+        if not training.has_unfinished_run:
+            training.make_data(bars)
         adapter = training.train(bars)
     target = training.shop.adapter
     aside = target.with_name("adapter.partial")

@@ -113,7 +113,11 @@ class ShopStage:
     conversation_id: str | None = None
 
     def say(self, text: str) -> Exchange:
-        """Send a message as the page does: a run of the chat service, followed to its end."""
+        """Send a message as the page does: a run of the chat service, followed to its end.
+
+        Typing takes a second: of two messages of the same moment nobody could say which was first.
+        """
+        self.clock.pass_time(timedelta(seconds=1))
         chat = self.services.chat
         run_id, self.conversation_id = chat.start(text, self.conversation_id, self.arm, self.session)
         events = [event for _, event in chat.events(run_id)]

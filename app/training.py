@@ -14,7 +14,7 @@ from finetune.checks import HeldApart
 from finetune.dataset import FOLDS
 from finetune.examples import ChatMessage, chat_messages
 from finetune.export import export
-from finetune.pipeline import make_data, train_adapter
+from finetune.pipeline import has_unfinished_run, make_data, train_adapter
 from finetune.recipe import Recipe
 from graph.asks import by_clause, read_question, read_utterance
 from graph.lexicon import Lexicon
@@ -64,6 +64,11 @@ class Training:
             self.shop, self.products, self.facts, prompts, self.recipe, held, embedder, reader, self.folder, progress
         )
 
+    @property
+    def has_unfinished_run(self) -> bool:
+        """Whether a killed training lies in the folder with its set, which is still that of the shop's folder."""
+        return has_unfinished_run(self.shop, self.recipe, self.folder)
+
     def train(self, progress: Progress) -> Path:
         """Train on that set, going on where a killed run stopped."""
         prompts = prompts_of("tuned", ANSWER_TOKENS, self.recipe.data.values)
@@ -107,8 +112,10 @@ class FoldedReader:
     @classmethod
     def of(cls, shop: Shop, products: Sequence[Product], embedder: Embedder, progress: Progress) -> "FoldedReader":
         examples = examples_of(shop, shop.policies)
-        texts = {text for asked in examples.values() for text in asked}
-        vectors = dict(zip(texts, embedder.embed(list(texts), partial(progress, "example messages")), strict=True))
+        texts = list(
+            dict.fromkeys(text for asked in examples.values() for text in asked)
+        )  # batches are alike each time
+        vectors = dict(zip(texts, embedder.embed(texts, partial(progress, "example messages")), strict=True))
         fitted = []
         for fold in range(FOLDS):
             progress("classifiers of messages", fold, FOLDS)

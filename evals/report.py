@@ -217,6 +217,12 @@ def _is_asked(outcome: Outcome) -> bool:
     return outcome.was_asked and outcome.case.slice in ANSWERED
 
 
+def _is_right_draft(outcome: Outcome) -> bool:
+    """Whether a draft says what is asked for and, where there is one, names the right record."""
+    cites = outcome.case.slice not in ANSWERED or citation_right(outcome.case, outcome.draft.cited)
+    return bool(cites) and is_right(outcome.case, outcome.draft)
+
+
 def _checked(outcomes: Outcomes) -> str:
     """What customers see: nothing wrong, how much of it the model wrote, how often records had to answer alone."""
     answered = [[o for o in found if o.case.slice in ANSWERED] for found in outcomes.values()]
@@ -235,6 +241,9 @@ def _checked(outcomes: Outcomes) -> str:
             ),
             "answered by the records alone, where it was asked": lambda o: (
                 float(o.result.fallback) if o.was_asked else None
+            ),
+            "right drafts of which a sentence was held back": lambda o: (
+                float(bool(o.result.findings)) if o.was_asked and _is_right_draft(o) else None
             ),
         },
         wrong_rows,

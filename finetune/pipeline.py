@@ -92,8 +92,30 @@ def _data_card(shop: Shop, examples: Sequence[TrainingExample], recipe: Recipe, 
         "made_by": dict(Counter(example.tool for example in examples)),
         "near_duplicates_among_written_questions": near_duplicates(examples),
         "policies": policy_hashes(shop),
+        "material": material_hash(shop.folder),
+        "plan": recipe.data.model_dump(mode="json"),
         "licence": LICENCE,
     }
+
+
+def material_hash(folder: Path) -> str:
+    """sha256 over the shop's files, names included; not of its adapter, which is what is made of them."""
+    digest = sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not name.parts[0].startswith("adapter"):
+            digest.update(f"{name.as_posix()}\0{sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def has_unfinished_run(shop: Shop, recipe: Recipe, folder: Path) -> bool:
+    """Whether a killed training lies in a folder, with its training set, of this recipe and the shop as it is now."""
+    card = folder / DATA_CARD
+    if not card.is_file() or not any(folder.glob("checkpoint-*")):
+        return False
+    made = json.loads(card.read_text(encoding="utf-8"))
+    now = (recipe.seed, recipe.data.model_dump(mode="json"), material_hash(shop.folder), sha256_of(folder / EXAMPLES))
+    return (made.get("seed"), made.get("plan"), made.get("material"), made.get("sha256")) == now
 
 
 def policy_hashes(shop: Shop) -> dict[str, str]:

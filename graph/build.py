@@ -15,6 +15,7 @@ from graph.audiences import describe
 from graph.consent import confirm
 from graph.deps import Deps, Turn
 from graph.desk import look_up_orders
+from graph.errands import has_errands, next_errand, plan
 from graph.handoff import hand_over
 from graph.memory import remembered
 from graph.nodes import guard, look_up_policies, look_up_products, respond, route, small_talk
@@ -28,17 +29,19 @@ from shopbot.descriptions import asks_to_write
 from shopbot.errors import InputError, NotAvailable
 from shopbot.types import AUDIENCES
 
-# The longest way through the graph has nine nodes; twice that where an answer to a proposal turns out to be a question.
-RECURSION_LIMIT = 25
+# The longest way through the graph has five nodes for each of three errands and five around them; a question in place
+# of the answer to a proposal begins once more.
+RECURSION_LIMIT = 40
 WAITING = ("confirm",)
 Listener = Callable[[dict[str, Any]], None]
 
 
 def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> CompiledStateGraph[State, Turn, State, State]:
-    """Compile guard -> route -> look up -> write -> verify -> respond; with a checkpointer also -> confirm."""
+    """Compile guard -> plan -> route -> look up -> write -> verify -> respond; with a checkpointer also -> confirm."""
     graph = StateGraph(State, context_schema=Turn)
     for node in (
         guard,
+        plan,
         route,
         look_up_products,
         look_up_policies,
@@ -49,12 +52,15 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
         small_talk,
         write,
         verify,
+        next_errand,
         respond,
         confirm,
     ):
         graph.add_node(node.__name__, traced_node(node))
     graph.add_edge(START, "guard")
-    graph.add_conditional_edges("guard", is_refused, {True: "respond", False: "route"})
+    graph.add_conditional_edges("guard", is_refused, {True: "respond", False: "plan"})
+    for first in ("plan", "next_errand"):
+        graph.add_edge(first, "route")
     graph.add_conditional_edges(
         "route",
         handled_by,
@@ -73,7 +79,9 @@ def build_graph(checkpointer: BaseCheckpointSaver[str] | None = None) -> Compile
     graph.add_edge("write", "verify")
     for look_up in ("look_up_orders", "look_up_promotions"):
         graph.add_edge(look_up, "verify")
-    for last in ("verify", "describe", "hand_over", "small_talk"):
+    for last in ("verify", "small_talk"):
+        graph.add_conditional_edges(last, has_errands, {True: "next_errand", False: "respond"})
+    for last in ("describe", "hand_over"):
         graph.add_edge(last, "respond")
     graph.add_conditional_edges("respond", is_waiting, {True: "confirm", False: END})
     return graph.compile(checkpointer=checkpointer)
@@ -156,6 +164,7 @@ def read_messages(deps: Deps, messages: tuple[Message, ...]) -> State:
     runtime = Runtime(context=turn, stream_writer=lambda _: None)
     state = guard({}, runtime)
     if not state["refused"]:
+        state |= plan(state, runtime)
         state |= route(state, runtime)
     return state | look_up_products(state, runtime) if state["route"] == Route.PRODUCT else state
 

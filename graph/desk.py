@@ -159,7 +159,7 @@ def goes_on_with_items(question: str, customer_id: str, history: Sequence[Messag
     said = set(things_in(question))
     own = {order.id: order for order in turn.deps.orders.of(customer_id)} if said and numbers_in(last) else {}
     told = [own[number] for number in numbers_in(last) if number in own]
-    return is_brief(question) and any(said <= set(content_stems(i.title)) for order in told for i in order.items)
+    return is_brief(question) and any(said & set(content_stems(i.title)) for order in told for i in order.items)
 
 
 def gives_email(question: str) -> bool:

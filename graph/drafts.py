@@ -15,6 +15,7 @@ from graph.turn import Sentence
 from graph.verify import Check, Finding, check, speaks_for
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Timings
+from shopbot.grammars import of_citations, of_references
 from shopbot.language import completed_sentences, split_sentences, without_citations, words
 from shopbot.prompts import RolePrompt
 from shopbot.references import LIVE_NAMES, field_name, references, values_of
@@ -58,7 +59,8 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
         if prompt.values == "copied" and (asked := state["asked"].get(source.number))
     }
     cards = as_cards(state["sources"], state["asked"], copied)
-    for sentence in sentences_of(stream(prompt, cards, state, turn)):
+    grammar = None if prompt.values == "copied" else of_references(state["sources"], state["asked"], options)
+    for sentence in sentences_of(stream(prompt, cards, state, turn, grammar=grammar)):
         if _is_courtesy(sentence, turn):
             pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
             continue
@@ -82,7 +84,8 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
         return state["points"]  # rows of a chart are looked up; nobody learns them by heart
     hints = alike(state["sections"])
     sources = {hit.id: policy_source(1, turn.version.policies[hit.id]) for hit in hints}
-    pieces = stream(turn.prompt(state["route"]), as_sections(hit.id for hit in hints), state, turn)
+    hinted, grammar = as_sections(sources), of_citations(list(sources))
+    pieces = stream(turn.prompt(state["route"]), hinted, state, turn, grammar=grammar)
     points = _recite(pieces, _NAMED_SECTION, sources, state, turn, pen)
     if points is None:
         state["account"].repaired = True
@@ -93,8 +96,10 @@ def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
 def draft_from_text(state: State, turn: Turn, pen: Pen) -> list[Point] | None:
     """The same over the texts of the sections that may be meant."""
     sources = texts_of(state["sections"], turn)
-    pieces = stream(turn.prompt("policy_text"), as_cards(sources), state, turn)
-    return _recite(pieces, _NAMED_RECORD, {str(source.number): source for source in sources}, state, turn, pen)
+    by_number = {str(source.number): source for source in sources}
+    grammar = of_citations(list(by_number))
+    pieces = stream(turn.prompt("policy_text"), as_cards(sources), state, turn, grammar=grammar)
+    return _recite(pieces, _NAMED_RECORD, by_number, state, turn, pen)
 
 
 def texts_of(hits: Sequence[Hit], turn: Turn) -> list[Source]:
@@ -177,7 +182,14 @@ def _is_courtesy(sentence: str, turn: Turn) -> bool:
     return " ".join(sentence.split()) in turn.courtesies
 
 
-def stream(prompt: RolePrompt, context: str, state: State, turn: Turn, question: str | None = None) -> Generator[str]:
+def stream(
+    prompt: RolePrompt,
+    context: str,
+    state: State,
+    turn: Turn,
+    question: str | None = None,
+    grammar: str | None = None,
+) -> Generator[str]:
     """The model's reply, piece by piece, to the customer's question or to `question` in its place."""
     account, config, timings = state["account"], turn.deps.shop.config, Timings()
     account.prompt_hash = prompt.hash
@@ -186,7 +198,7 @@ def stream(prompt: RolePrompt, context: str, state: State, turn: Turn, question:
     try:
         yield from turn.model.stream_text(
             messages,
-            decoding=prompt.decoding,
+            decoding=prompt.decoding.by_grammar(grammar),
             cancelled=turn.cancelled,
             timings=timings,
             has_shown=lambda: any(sentence.author == "model" for sentence in account.sentences),

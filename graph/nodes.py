@@ -80,7 +80,7 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     """Read the message once: who handles the turn, which products it is about, which policy sections it may mean."""
     turn, history = runtime.context, state["request"].messages[:-1]
     started = time.perf_counter()
-    question = resolved(turn.lexicon.spelt(state["question"]), history, turn)
+    question = resolved(state["question"], history, turn)
     utterance = turn.read(question)
     wish = wish_of(question, history, turn)
     focus = [] if wish and wish.is_closed else focus_of(question, utterance, history, turn)

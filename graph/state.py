@@ -79,6 +79,7 @@ class Account:
 class State(TypedDict, total=False):
     """`points` are what the answer must say, `lead` what is said before them in the shop's words.
 
+    `errands` are those of the message that have not been seen to yet, `question` the one that is.
     `sources` are the records that the question is about, whole; the points may be of them or of others;
     `asked` is what is asked of each. `wish` is what the conversation asks of the catalog as a whole, `delivery` what
     is to say of the delivery of a basket. Only `change`, a
@@ -87,6 +88,7 @@ class State(TypedDict, total=False):
     """
 
     change: dict[str, Any] | None
+    errands: Annotated[list[str], UntrackedValue]
     request: Annotated[TurnRequest, UntrackedValue]
     account: Annotated[Account, UntrackedValue]
     question: Annotated[str, UntrackedValue]
@@ -111,13 +113,9 @@ class State(TypedDict, total=False):
 
 def start_state(request: TurnRequest) -> State:
     """The state that a turn begins with; of the one before, which may have died, nothing is left."""
-    blank: State = {
-        "lead": [],
-        "sources": [],
-        "points": [],
-        "as_list": False,
-        "change": None,
-        "wish": None,
-        "table": None,
-    }
-    return {**blank, "request": request, "account": Account()}
+    return {**nothing_found(), "change": None, "errands": [], "request": request, "account": Account()}
+
+
+def nothing_found() -> State:
+    """What every errand of a turn begins with."""
+    return {"lead": [], "sources": [], "points": [], "as_list": False, "wish": None, "table": None}

@@ -58,6 +58,9 @@ class Shown:
     orders: Mapping[str, Mapping[str, Any]]
 
 
+_IN_DIGITS = {
+    word: str(number) for number, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)
+}
 Pair = tuple[float, str]
 """A figure with its unit: "$", "%", "g" ...; "" where it has none."""
 
@@ -126,7 +129,8 @@ class Oracle:
         known = figures(material) | {pair for key in cited for pair in self._pairs(key, shown)}
         plain_numbers = {number for number, _ in known}
         if not cited:  # "Under $20, I have ..." repeats the customer's own limit, who wrote "20 bucks"
-            known |= {(number, unit) for number, _ in figures(" ".join(shown.said)) for unit in {*_UNITS.values(), "$"}}
+            own = " ".join([*shown.said, *(_IN_DIGITS.get(word, "") for word in " ".join(shown.said).lower().split())])
+            known |= {(number, unit) for number, _ in figures(own) for unit in {*_UNITS.values(), "$"}}
         for number, unit in figures(_DATE.sub(" ", text)):
             if (number, unit) not in known if unit else number not in plain_numbers:
                 yield f"no record has {number:g} {unit}".rstrip()

@@ -1,6 +1,6 @@
 """How a reply is decoded: one description, translated per engine here and nowhere else."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field
 
@@ -12,7 +12,8 @@ EMBEDDED_ENGINES = ("openvino", "transformers")
 class Decoding(Frozen):
     """Decoding of one reply; temperature 0 is greedy, hence repeatable.
 
-    `seed` draws other words at a higher temperature; the embedded engines obey it, others are not told.
+    `seed` draws other words at a higher temperature; the embedded engines obey it, others are not told. `grammar` is what
+    a reply has to fit (`shopbot.grammars`); only OpenVINO is told.
     """
 
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
@@ -20,6 +21,10 @@ class Decoding(Frozen):
     max_tokens: int = Field(default=96, ge=1, le=8192)
     stop: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, exclude=True)  # no part of a prompt, nor of its hash
+    grammar: str | None = Field(default=None, exclude=True)
+
+    def by_grammar(self, grammar: str | None) -> Self:
+        return self.model_copy(update={"grammar": grammar})
 
 
 def call_options(engine: str, decoding: Decoding, *, is_openai_itself: bool = False) -> dict[str, Any]:
@@ -29,11 +34,15 @@ def call_options(engine: str, decoding: Decoding, *, is_openai_itself: bool = Fa
     """
     options: dict[str, Any] = {"stop": list(decoding.stop)} if decoding.stop else {}
     return options | {
-        "openvino": _embedded,
+        "openvino": _openvino,
         "transformers": _embedded,
         "openai": _openai_itself if is_openai_itself else _openai_compatible,
         "langchain": _any_provider,
     }[engine](decoding)
+
+
+def _openvino(decoding: Decoding) -> dict[str, Any]:
+    return _embedded(decoding) | ({"grammar": decoding.grammar} if decoding.grammar else {})
 
 
 def _embedded(decoding: Decoding) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class OpenVinoChatModel(BaseChatModel):
     """A chat model in this process.
 
     One generation at a time: the pipeline refuses overlapping calls (openvino.genai#2480), so a second
-    one waits. Per call: `temperature`, `top_p`, `max_tokens`, `min_new_tokens`, `ignore_eos`, `stop`, `seed`.
-    Sampling (temperature above 0) starts from the seed, so it is repeatable, too.
+    one waits. Per call: `temperature`, `top_p`, `max_tokens`, `min_new_tokens`, `ignore_eos`, `stop`, `seed`,
+    `grammar`. Sampling (temperature above 0) starts from the seed, so it is repeatable, too.
     """
 
     pipeline: Any = Field(exclude=True, repr=False)
@@ -118,7 +118,10 @@ class OpenVinoChatModel(BaseChatModel):
         min_new_tokens: int = 0,
         ignore_eos: bool = False,
         seed: int = 0,
+        grammar: str | None = None,
     ) -> Any:
+        from openvino_genai import StructuredOutputConfig
+
         config = self.pipeline.get_generation_config()  # a copy, with the model's own end tokens
         config.apply_chat_template = False
         config.max_new_tokens, config.min_new_tokens = max_tokens, min_new_tokens
@@ -126,6 +129,8 @@ class OpenVinoChatModel(BaseChatModel):
         config.ignore_eos = ignore_eos
         if temperature > 0:
             config.do_sample, config.temperature, config.top_p, config.rng_seed = True, temperature, top_p, seed
+        if grammar:
+            config.structured_output_config = StructuredOutputConfig(grammar=grammar)
         return config
 
     def _end_of_turn_ids(self) -> set[int]:
