@@ -6,7 +6,9 @@ policy has it. Everything random comes from one seed; the same folder and seed g
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -127,13 +129,13 @@ class Builder:
     # ------------------------------------------------------------ products
 
     def _facts(self) -> Iterator[TrainingExample]:
-        """One field of one product; price and stock more often than the rest, as customers do."""
+        """One field of one product; price and stock more often than the rest, as customers do, all others as often."""
         for number in range(DRAWS * self._plan.facts):
-            product = self._any_product()
-            source = _without_facts(product)
-            fields = [name for name in field_names(source) if name in self._material.patterns.fields]
-            live = [name for name in fields if name in LIVE_NAMES]
-            field = self._pick(live if number % LIVE_FIELDS_EVERY == 0 else fields)
+            if number % LIVE_FIELDS_EVERY == 0:
+                product = self._any_product()
+                field = self._pick([name for name in self._fields_of(product) if name in LIVE_NAMES])
+            else:
+                field, product = self._any_field()
             yield self._fact(f"fact-{number}", product, field, is_follow_up=number % FOLLOW_UPS_EVERY == 1)
 
     def _fact(self, key: str, product: Product, field: str, is_follow_up: bool) -> TrainingExample:
@@ -146,18 +148,43 @@ class Builder:
     def _say(self, pattern: str, product: Product, field: str, number: int, **more: str) -> str:
         return agreeing(pattern.format(name=product.title, value=f"{{{number}.{field}}}", **more), product.title)
 
+    def _fields_of(self, product: Product) -> list[str]:
+        """Fields of its record that the patterns can ask for."""
+        return [name for name in field_names(_without_facts(product)) if name in self._material.patterns.fields]
+
     def _spoken_fields(self, product: Product) -> list[str]:
-        """Fields of its record that the patterns can ask for, alone and in a list."""
-        patterns = self._material.patterns
-        return [n for n in field_names(_without_facts(product)) if n in patterns.fields and n in patterns.field_words]
+        """The same, alone and in a list."""
+        return [name for name in self._fields_of(product) if name in self._material.patterns.field_words]
+
+    @cached_property
+    def _with_field(self) -> dict[str, list[Product]]:
+        """The products whose record has a field, by every field."""
+        found: dict[str, list[Product]] = defaultdict(list)
+        for product in self._products.values():
+            for name in self._fields_of(product):
+                found[name].append(product)
+        return found
+
+    def _any_field(self) -> tuple[str, Product]:
+        """A field and a product that has it: drawn by product, what only tents have would hardly be asked for."""
+        field = self._pick([name for name in self._with_field if name not in LIVE_NAMES])
+        return field, self._any_product(self._with_field[field])
+
+    def _rare_first(self, names: Sequence[str]) -> list[str]:
+        """Names in random order, by weights of one over the number of products that have the field.
+
+        Efraimidis and Spirakis, Weighted random sampling with a reservoir (2006): sorted by u ** (1 / weight).
+        """
+        return sorted(names, key=lambda name: -(self._random.random() ** len(self._with_field[name])))
 
     def _several_fields(self) -> Iterator[TrainingExample]:
         for number in range(DRAWS * self._plan.several_fields):
-            product = self._any_product()
+            _, product = self._any_field()
             names = self._spoken_fields(product)
             if len(names) < 2:
                 continue
-            chosen = self._random.sample(names, k=min(len(names), self._pick([2, 2, 2, 3])))
+            chosen = self._rare_first(names)[: self._pick([2, 2, 2, 3])]
+            self._random.shuffle(chosen)
             if number % 3 == 0 and "price" in names and "price" not in chosen:
                 chosen[self._random.randrange(len(chosen))] = "price"
             question = self._listed(chosen, product) if number % 4 == 0 else self._asked_one_by_one(chosen, product)

@@ -12,7 +12,7 @@ from graph.frames import Setting, check_frame
 from graph.pen import Pen
 from graph.state import Account, Lead, Point, State
 from graph.turn import Sentence
-from graph.verify import Check, Finding, check, speaks_for
+from graph.verify import Check, Finding, check, is_true_silence, speaks_for
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Timings
 from shopbot.grammars import of_citations, of_references
@@ -64,7 +64,7 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
         if _is_courtesy(sentence, turn):
             pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
             continue
-        if _says_lead(sentence, state):
+        if _says_lead(sentence, state) or _is_true_silence(sentence, state, turn):
             pen.show(Sentence(text=sentence, author="model"))
             continue
         outcome, text = _checked(sentence, setting, previous)
@@ -171,6 +171,16 @@ def _says_lead(sentence: str, state: State) -> bool:
             state["account"].leads_said.append(lead)
             return True
     return _follows_lead(sentence, state["account"].leads_said)
+
+
+def _is_true_silence(sentence: str, state: State, turn: Turn) -> bool:
+    """Whether the model says of a record that it is silent where retrieval has found something, and is right."""
+    for source in state["sources"]:
+        phrase = turn.phrase("unknown_attribute", product=source.title, words="")
+        if source.product and is_true_silence(sentence, phrase, source, state["question"]):
+            state["account"].leads_said.append(Lead(phrase, record=source.id))
+            return True
+    return False
 
 
 def _follows_lead(sentence: str, said: Sequence[Lead]) -> bool:

@@ -10,6 +10,7 @@ verification.md) and paid in the model share, not by the customer.
 import re
 from collections.abc import Iterable, Mapping
 
+from graph.asks import FACT_WORDS
 from graph.checked import Check, Finding
 from graph.lexicon import Lexicon
 from graph.phrasing import (
@@ -72,6 +73,23 @@ def speaks_for(sentence: str, lead: str, about: Iterable[str], question: str) ->
         and not {stem(word) for word in words(sentence)}.isdisjoint(about)
         and not quantities(sentence)
         and meaning(sentence) <= allowed
+    )
+
+
+def is_true_silence(sentence: str, phrase: str, source: Source, question: str) -> bool:
+    """Whether a sentence says of a record that it says nothing of something, and that is so.
+
+    `phrase` is how the shop says it. What the sentence has besides is what it is about: words of the customer's, of
+    which none stands in the record, for a field of it, or for a live fact.
+    """
+    about = meaning(without_title(sentence, source.title)) - roots_of(phrase)
+    told = {root for s in source.statements for root in roots_of(f"{s.field} {s.text}") | set(s.anchors)}
+    return (
+        bool(about)
+        and bool(_DENIALS & set(words(sentence)))
+        and not quantities(sentence)
+        and about <= roots_of(question)
+        and about.isdisjoint(told | FACT_WORDS)
     )
 
 

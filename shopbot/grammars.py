@@ -1,7 +1,7 @@
 """Grammars for a tuned model's reply: what it refers to exists, and what the card asks for is told once or not at all.
 
-A model of this size sometimes writes `{1.heel-drop}` for `{1.drop}`, or the same field twice where two were asked for. A
-grammar over the reply makes both impossible: between references it writes what it likes, braces apart. Written in the
+A model of this size sometimes writes `{1.heel-drop}` for `{1.drop}`, or the same field twice where two were asked for.
+A grammar over the reply makes both impossible: between references it writes what it likes, braces apart. Written in the
 EBNF of xgrammar (https://xgrammar.mlc.ai), which the embedded engine decodes by; other engines are not told.
 """
 

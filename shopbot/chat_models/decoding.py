@@ -12,8 +12,8 @@ EMBEDDED_ENGINES = ("openvino", "transformers")
 class Decoding(Frozen):
     """Decoding of one reply; temperature 0 is greedy, hence repeatable.
 
-    `seed` draws other words at a higher temperature; the embedded engines obey it, others are not told. `grammar` is what
-    a reply has to fit (`shopbot.grammars`); only OpenVINO is told.
+    `seed` draws other words at a higher temperature; the embedded engines obey it, others are not told. `grammar` is
+    what a reply has to fit (`shopbot.grammars`); only OpenVINO is told.
     """
 
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
