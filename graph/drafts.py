@@ -12,7 +12,7 @@ from graph.frames import Setting, check_frame
 from graph.pen import Pen
 from graph.state import Account, Lead, Point, State
 from graph.turn import Sentence
-from graph.verify import Check, Finding, check, is_true_silence, speaks_for
+from graph.verify import SILENT_ON, Check, Finding, check, is_true_silence, speaks_for
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Timings
 from shopbot.grammars import of_citations, of_references
@@ -176,9 +176,9 @@ def _says_lead(sentence: str, state: State) -> bool:
 def _is_true_silence(sentence: str, state: State, turn: Turn) -> bool:
     """Whether the model says of a record that it is silent where retrieval has found something, and is right."""
     for source in state["sources"]:
-        phrase = turn.phrase("unknown_attribute", product=source.title, words="")
+        phrase = turn.phrase("unknown_attribute", product=source.title, words=SILENT_ON)
         if source.product and is_true_silence(sentence, phrase, source, state["question"]):
-            state["account"].leads_said.append(Lead(phrase, record=source.id))
+            state["account"].leads_said.append(Lead(phrase.replace(SILENT_ON, ""), record=source.id))
             return True
     return False
 

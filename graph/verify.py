@@ -27,10 +27,10 @@ from graph.phrasing import (
 from graph.told_products import EXACT_FIELDS, product_told
 from graph.told_rules import rule_told
 from shopbot.claims import amounts
-from shopbot.language import NEGATIONS, citation_numbers, stem, without_citations, words
+from shopbot.language import NEGATIONS, citation_numbers, split_sentences, stem, without_citations, words
 from shopbot.statements import Source, Statement
 
-__all__ = ["Check", "Finding", "check", "conveys", "speaks_for"]
+__all__ = ["SILENT_ON", "Check", "Finding", "check", "conveys", "is_true_silence", "speaks_for"]
 
 _ADDRESS = re.compile(r"https?://\S+|\b[\w.+-]+@[\w-]+\.\w[\w.-]*\w|\b(?:[a-z0-9-]+\.)+[a-z]{2,}\b(?:/\S*)?")
 _CONVEYED_SHARE = 0.7
@@ -55,6 +55,7 @@ def check(sentence: str, sources: Mapping[int, Source], lexicon: Lexicon, previo
 
 
 # Words of saying that something is unknown, beyond those of the shop's own phrase.
+SILENT_ON = "\0"
 _DENYING = roots_of(
     """nothing none entry see look looked find found list listed offer have having say says mention
     mentions record records catalog either way write person check ask team reach colleague tell guess know help"""
@@ -79,18 +80,16 @@ def speaks_for(sentence: str, lead: str, about: Iterable[str], question: str) ->
 def is_true_silence(sentence: str, phrase: str, source: Source, question: str) -> bool:
     """Whether a sentence says of a record that it says nothing of something, and that is so.
 
-    `phrase` is how the shop says it. What the sentence has besides is what it is about: words of the customer's, of
+    `phrase` is how the shop says it, SILENT_ON standing for what of. The sentence has the customer's words there, of
     which none stands in the record, for a field of it, or for a live fact.
     """
-    about = meaning(without_title(sentence, source.title)) - roots_of(phrase)
+    before, _, after = split_sentences(phrase)[0].partition(SILENT_ON)
+    if not (sentence.startswith(before) and sentence.endswith(after)) or len(sentence) < len(before) + len(after):
+        return False
+    said = sentence[len(before) : len(sentence) - len(after)]
+    about = meaning(said)
     told = {root for s in source.statements for root in roots_of(f"{s.field} {s.text}") | set(s.anchors)}
-    return (
-        bool(about)
-        and bool(_DENIALS & set(words(sentence)))
-        and not quantities(sentence)
-        and about <= roots_of(question)
-        and about.isdisjoint(told | FACT_WORDS)
-    )
+    return bool(about) and not quantities(said) and about <= roots_of(question) and about.isdisjoint(told | FACT_WORDS)
 
 
 def conveys(statement: Statement, title: str, shown: str) -> bool:

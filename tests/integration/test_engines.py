@@ -33,8 +33,14 @@ def settings(**values: Any) -> Settings:
     return Settings(_env_file=None, **(limits | values))  # type: ignore[call-arg]
 
 
-def ask(model: ServedModel, max_tokens: int = 24, cancelled: threading.Event | None = None, **more: Any) -> Any:
-    decoding = Decoding(max_tokens=max_tokens)
+def ask(
+    model: ServedModel,
+    max_tokens: int = 24,
+    cancelled: threading.Event | None = None,
+    grammar: str | None = None,
+    **more: Any,
+) -> Any:
+    decoding = Decoding(max_tokens=max_tokens).by_grammar(grammar)
     return model.stream_text(QUESTION, decoding=decoding, cancelled=cancelled or threading.Event(), **more)
 
 
@@ -118,6 +124,23 @@ def test_openvino_stops_at_a_stop_string(openvino_chat: OpenVinoChatModel) -> No
     whole = openvino_chat.invoke(QUESTION, max_tokens=24).text
     stop = whole[20:27]
     assert openvino_chat.invoke(QUESTION, max_tokens=24, stop=[stop]).text == whole[: whole.index(stop)]
+
+
+@pytest.mark.model
+def test_openvino_replies_by_a_grammar_and_only_where_there_is_one(openvino_model: ServedModel) -> None:
+    grammar = 'root ::= "Yes, " text\ntext ::= [^{}0-9]*'
+    plain = "".join(ask(openvino_model))
+    by_grammar = "".join(ask(openvino_model, grammar=grammar))
+    assert by_grammar.startswith("Yes, ")
+    assert not set("0123456789{}") & set(by_grammar)
+    assert "".join(ask(openvino_model)) == plain
+
+
+@pytest.mark.model
+def test_openvino_says_what_is_wrong_with_a_grammar(openvino_model: ServedModel) -> None:
+    with pytest.raises(ModelError):
+        list(ask(openvino_model, grammar="no grammar at all"))
+    assert "".join(ask(openvino_model))
 
 
 @pytest.mark.model

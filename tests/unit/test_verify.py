@@ -3,7 +3,7 @@
 import pytest
 
 from graph.lexicon import Lexicon
-from graph.verify import Finding, check
+from graph.verify import SILENT_ON, Finding, check, is_true_silence
 from shopbot.statements import policy_source, product_source
 from shopbot.types import PolicySection, Product, ProductFacts, Variant
 from tests.fakes_data import fact
@@ -232,3 +232,35 @@ def test_it_is_what_the_sentence_before_was_about() -> None:
 )
 def test_a_rule_bent_or_cut_is_held_back(sentence: str, finding: Finding) -> None:
     assert check(sentence, {1: POLICY}, LEXICON).finding == finding
+
+
+PHRASE = "Our record of the Fulmar Down Jacket doesn't say anything about {}, and I won't guess."
+
+
+@pytest.mark.parametrize(
+    ("about", "question"),
+    [
+        ("RFID blocking", "does the Fulmar jacket have RFID blocking?"),
+        ("latex", "any latex in it? I'm allergic"),
+        ("the pockets", "how many pockets"),
+    ],
+)
+def test_a_record_is_silent_about_what_it_has_no_word_for(about: str, question: str) -> None:
+    assert is_true_silence(PHRASE.format(about), PHRASE.format(SILENT_ON), JACKET_SOURCE, question)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        (PHRASE.format("the fill"), "what is the fill?"),  # it stands there
+        (PHRASE.format("down"), "is it down?"),
+        (PHRASE.format("the price"), "what's the price?"),  # nobody has it but the live facts
+        (PHRASE.format("stock"), "any stock?"),
+        (PHRASE.format("switch-loyalty"), "does it switch off?"),  # not the customer's word
+        (PHRASE.format(""), "does it have RFID blocking?"),
+        (PHRASE.format("RFID blocking").replace("doesn't say", "says"), "does it have RFID blocking?"),
+        (PHRASE.format("RFID blocking of 5 cm"), "does it have RFID blocking of 5 cm?"),
+    ],
+)
+def test_whoever_says_more_is_not_believed(sentence: str, question: str) -> None:
+    assert not is_true_silence(sentence, PHRASE.format(SILENT_ON), JACKET_SOURCE, question)
