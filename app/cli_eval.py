@@ -154,6 +154,9 @@ def seeds(folders: Annotated[list[Path], typer.Argument(help="Results of `eval a
 def gym(
     out: Out,
     arms: Arms = "base,tuned",
+    case_set: Annotated[
+        str, typer.Option("--cases", help="The set of scenarios: development, or test.")
+    ] = "development",
     seeds: Annotated[int, typer.Option(min=0, help="So many trials with drawn words, beside the greedy one.")] = 4,
     temperature: Annotated[float, typer.Option(min=0.01, max=2.0, help="Of the drawn words.")] = 0.7,
     only: Annotated[str | None, typer.Option(help="Only these scenarios or themes, separated by commas.")] = None,
@@ -164,9 +167,9 @@ def gym(
     from evals.gym.records import Records
     from evals.gym.report import draw, tables
     from evals.gym.sampling import Sampling
-    from evals.gym.scenarios import choose, read_scenarios
+    from evals.gym.scenarios import choose, read_set
 
-    scenarios = choose(read_scenarios(), only.split(",") if only else [])
+    scenarios = choose(read_set(case_set), only.split(",") if only else [])
     out.mkdir(parents=True, exist_ok=True)
     trials = []
     with tempfile.TemporaryDirectory() as home, progress_bars() as bars, (out / "trials.jsonl").open("w") as lines:

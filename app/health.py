@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.wiring import Services
+from shopbot.adapters import stale_sections
 from shopbot.errors import ShopbotError
 
 
@@ -40,6 +41,7 @@ def health_of(services: Services) -> dict[str, Any]:
             arm: {
                 "name": each.name,
                 "fingerprint": each.fingerprint,
+                "stale_policies": stale_sections(each.learnt, version.policies.values()),
                 "degraded": each.health.reason,
                 "circuit": asdict(each.health.circuit),
             }

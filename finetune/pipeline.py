@@ -15,7 +15,7 @@ from finetune.dataset import Builder, Reader
 from finetune.examples import TrainingExample, read_examples, write_examples
 from finetune.material import read_material
 from finetune.recipe import Recipe
-from shopbot.adapters import CARD, WEIGHTS, AdapterCard
+from shopbot.adapters import CARD, WEIGHTS, AdapterCard, section_hash
 from shopbot.chat_format import CHAT_FORMAT_VERSION
 from shopbot.embedding import Embedder
 from shopbot.errors import DatasetError
@@ -119,8 +119,7 @@ def has_unfinished_run(shop: Shop, recipe: Recipe, folder: Path) -> bool:
 
 
 def policy_hashes(shop: Shop) -> dict[str, str]:
-    """sha256 of every section's text: what a closed-book answer was learnt from."""
-    return {section.id: sha256(section.text.encode()).hexdigest() for section in shop.policies}
+    return {section.id: section_hash(section) for section in shop.policies}
 
 
 def train_adapter(

@@ -13,6 +13,7 @@ from graph.pen import Pen
 from graph.state import Account, Lead, Point, State
 from graph.turn import Sentence
 from graph.verify import SILENT_ON, Check, Finding, check, is_true_silence, speaks_for
+from shopbot.adapters import stale_sections
 from shopbot.chat_format import as_cards, as_facts, as_sections, to_messages
 from shopbot.chat_models import Timings
 from shopbot.grammars import of_citations, of_references
@@ -79,11 +80,17 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
 
 
 def draft_from_memory(state: State, turn: Turn, pen: Pen) -> list[Point]:
-    """A policy from the model's weights, hinted at by section ids; where that fails, over the section's text."""
+    """A policy from the model's weights, hinted at by section ids; where that fails, over the section's text.
+
+    What has changed since the model learnt it is not asked from its weights.
+    """
     if any(point.statement.field == "row" for point in state["points"]):
         return state["points"]  # rows of a chart are looked up; nobody learns them by heart
     hints = alike(state["sections"])
-    sources = {hit.id: policy_source(1, turn.version.policies[hit.id]) for hit in hints}
+    sections = [turn.version.policies[hit.id] for hit in hints]
+    if stale_sections(turn.model.learnt, sections):
+        return draft_from_text(state, turn, pen) or state["points"]
+    sources = {section.id: policy_source(1, section) for section in sections}
     hinted, grammar = as_sections(sources), of_citations(list(sources))
     pieces = stream(turn.prompt(state["route"]), hinted, state, turn, grammar=grammar)
     points = _recite(pieces, _NAMED_SECTION, sources, state, turn, pen)

@@ -1,5 +1,7 @@
 """A tuned model on disk: a LoRA adapter in safetensors, and the card that says what it was made of."""
 
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,7 +9,7 @@ from shopbot.chat_format import CHAT_FORMAT_VERSION
 from shopbot.errors import ModelError
 from shopbot.model_files import sha256_of
 from shopbot.prompts import Values
-from shopbot.types import Frozen
+from shopbot.types import Frozen, PolicySection
 
 WEIGHTS = "adapter_model.safetensors"
 CARD = "card.json"
@@ -56,6 +58,22 @@ class Adapter(NamedTuple):
     def id(self) -> str:
         """Its name with the first digits of its weights' hash."""
         return f"{self.card.name}-{self.card.weights_sha256[:12]}"
+
+
+def section_hash(section: PolicySection) -> str:
+    """sha256 of a section's text: what a closed-book answer was learnt from."""
+    return sha256(section.text.encode()).hexdigest()
+
+
+def stale_sections(learnt: Mapping[str, str] | None, sections: Iterable[PolicySection]) -> list[str]:
+    """Ids of the sections that have changed, or come, since a model learnt them; `learnt` are hashes by id.
+
+    Without any, of a model behind a server, nobody knows, and none is taken to be stale: the check compares every
+    sentence with the section as it is now.
+    """
+    if learnt is None:
+        return []
+    return [section.id for section in sections if learnt.get(section.id) != section_hash(section)]
 
 
 def open_adapter(folder: Path, base_sha256: str | None = None) -> Adapter:

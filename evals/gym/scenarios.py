@@ -1,4 +1,8 @@
-"""Scenarios as data: who the customer is, what they say and when, and how a good shop would have handled it."""
+"""Scenarios as data: who the customer is, what they say and when, and how a good shop would have handled it.
+
+Two sets, like those of the cases: the development set is read and learnt from while the code changes, the test set is
+looked at in figures only.
+"""
 
 import re
 from collections.abc import Sequence
@@ -15,6 +19,7 @@ from shopbot.tables import metadata
 from shopbot.types import Frozen
 
 FOLDER = Path(__file__).parent / "scenarios"
+SETS = ("development", "test")
 Theme = Literal["search", "policy", "order", "return", "promotion", "mixed", "handoff"]
 THEMES: tuple[Theme, ...] = get_args(Theme)
 Wanted = str | tuple[str, ...]
@@ -93,7 +98,14 @@ class Scenario(Frozen):
         return self
 
 
-def read_scenarios(folder: Path = FOLDER) -> list[Scenario]:
+def read_set(name: str) -> list[Scenario]:
+    """The scenarios of a set. Raises ConfigError for one that there is not."""
+    if name not in SETS:
+        raise ConfigError(f"no scenarios {name!r}; there are the sets: {', '.join(SETS)}")
+    return read_scenarios(FOLDER / name)
+
+
+def read_scenarios(folder: Path) -> list[Scenario]:
     """All scenarios of a folder's files, in order of files and of lines.
 
     A file whose `needs` names a table that this version has not is left out. Raises ConfigError naming file,

@@ -46,6 +46,7 @@ def build_served_model(
         stall_timeout_s=settings.model_stall_timeout_s,
         retry_after_s=settings.model_retry_after_s,
         arm=arm,
+        learnt=adapter.card.policies if adapter else None,
         fingerprint=_fingerprint_on_loading(chat_model) if is_embedded else None,
         is_openai_itself=urlsplit(settings.openai_base_url or "").hostname == "api.openai.com",
     )

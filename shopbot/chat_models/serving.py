@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,6 +59,7 @@ class ServedModel:
     retry_after_s: float
     arm: str = "base"
     fingerprint: str | None = None  # None: a remote model, whose output we do not pin
+    learnt: Mapping[str, str] | None = None  # hashes of the policy sections that it was tuned on, by id
     is_openai_itself: bool = False
     slot_timeout_s: float = 30.0
     clock: Callable[[], float] = time.monotonic

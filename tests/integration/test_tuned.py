@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from app.health import health_of
 from app.wiring import check_tuned
 from evals.cases import SETS, read_cases
 from finetune.examples import ChatMessage
 from graph.turn import TurnResult
-from shopbot.adapters import CARD, open_adapter
+from shopbot.adapters import CARD, open_adapter, section_hash
 from shopbot.chat_models import ServedModel, build_served_model, warm_up
 from shopbot.chat_models.convert import dequantised_folder
 from shopbot.errors import ModelError
@@ -188,6 +189,22 @@ def test_a_section_from_memory_is_shown_as_the_models_own(assistant: Any) -> Non
     assert result.answer.startswith("You have 45 days from the delivery date to send an item back [1].")
     assert [citation.id for citation in result.citations] == ["returns.window"]
     assert result.model_share > 0
+
+
+def test_what_has_changed_since_the_training_is_answered_from_its_text_and_the_rest_from_memory(
+    assistant: Any,
+) -> None:
+    made = tuned(assistant, f"[1] {WINDOW}", "[gift-cards.expiry] Cairn gift cards never expire.")
+    model = made.services.deps.models["tuned"]
+    sections = made.services.store.catalog.active().policies.values()
+    model.learnt = {section.id: section_hash(section) for section in sections} | {"returns.window": "what it was"}
+    assert health_of(made.services)["arms"]["tuned"]["stale_policies"] == ["returns.window"]
+    assert made.ask(RETURN, arm="tuned").answer.startswith("You have 45 days")
+    made.ask("Do gift cards run out?", arm="tuned")
+    over_text, from_memory = (call[-1].content for call in model.chat_model.calls)
+    assert WINDOW in over_text
+    assert "gift-cards.expiry" in from_memory.splitlines()[0]
+    assert from_memory.startswith("Sections: ")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from shopbot.adapters import CARD, WEIGHTS, AdapterCard, open_adapter
+from shopbot.adapters import CARD, WEIGHTS, AdapterCard, open_adapter, section_hash, stale_sections
 from shopbot.chat_format import CHAT_FORMAT_VERSION
 from shopbot.errors import ModelError
+from shopbot.types import PolicySection
 
 BYTES = b"weights"
 BASE = "b" * 64
@@ -125,3 +126,14 @@ def test_a_card_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     text = json.dumps(card(shop="Café"), ensure_ascii=False)
     (write(tmp_path) / CARD).write_bytes(text.encode("latin-1"))
     assert "utf-8" in refusal(tmp_path)
+
+
+def test_what_has_changed_or_come_since_the_training_is_stale() -> None:
+    window, label = (PolicySection(id=key, policy="Returns", heading="H", text=key) for key in ("window", "label"))
+    learnt = {"window": section_hash(window), "label": section_hash(label)}
+    changed = window.model_copy(update={"text": "30 days"})
+    renamed = label.model_copy(update={"heading": "What the label costs"})  # a heading is not recited
+    new = PolicySection(id="gifts", policy="Returns", heading="H", text="x")
+    assert stale_sections(learnt, [window, label]) == []
+    assert stale_sections(learnt, [changed, renamed, new]) == ["window", "gifts"]
+    assert stale_sections(None, [changed]) == []

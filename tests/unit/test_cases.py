@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from evals.cases import FOLDER, SETS, SLICES, UNANSWERED, Case, read_cases, read_folder
-from evals.gym.scenarios import patterns_of, read_scenarios
+from evals.gym.scenarios import SETS as GYM_SETS
+from evals.gym.scenarios import Scenario, patterns_of, read_set
 from evals.labelled import read_labelled
 from evals.metrics import says
 from finetune.material import read_material
@@ -99,24 +100,28 @@ def test_no_case_asks_word_for_word_what_is_learnt_from(kind: str) -> None:
     assert [(case.id, case.question) for case in cases() if normal(case.question) in asked] == []
 
 
+def scenarios() -> list[Scenario]:
+    return [scenario for name in GYM_SETS for scenario in read_set(name)]
+
+
 @pytest.mark.parametrize("kind", ["routes", "sections", "fields", "follow-ups", "unknown", "not sold", "conversations"])
 def test_no_customer_of_the_gym_says_word_for_word_what_is_learnt_from(kind: str) -> None:
     """A bare yes or no apart: there are not many ways to say it."""
     asked = {normal(text) for text in learnt_from()[kind]}
-    said = {normal(step.say): scenario.id for scenario in read_scenarios() for step in scenario.steps}
+    said = {normal(step.say): scenario.id for scenario in scenarios() for step in scenario.steps}
     assert [(said[text], text) for text in said.keys() & asked if len(text.split()) > 2] == []
 
 
 def test_no_customer_of_the_gym_says_what_a_case_asks() -> None:
     asked = {normal(case.question): case.id for case in cases()}
-    said = {normal(step.say): scenario.id for scenario in read_scenarios() for step in scenario.steps}
+    said = {normal(step.say): scenario.id for scenario in scenarios() for step in scenario.steps}
     assert [(said[text], asked[text]) for text in said.keys() & asked.keys()] == []
 
 
 def test_the_gym_asks_for_records_of_products_that_nothing_is_learnt_from() -> None:
     """Two others are found by the customer's own description: the cheapest tent, the second pillow of a list."""
     held = {case.product for case in cases() if case.product}
-    texts = [text for scenario in read_scenarios() for _, text in patterns_of(scenario)]
+    texts = [text for scenario in scenarios() for _, text in patterns_of(scenario)]
     asked = {found for text in texts for found in re.findall(r"<(CO-\d+) ", text)}
     assert asked - held == {"CO-1014", "CO-1212"}
 

@@ -20,6 +20,7 @@ from evals.gym.report import chances, draw, pass_hat_k, tables
 from evals.gym.sampling import SampledModel, Sampling
 from evals.gym.scenarios import (
     FOLDER,
+    SETS,
     THEMES,
     Expected,
     ExpectedChange,
@@ -28,6 +29,7 @@ from evals.gym.scenarios import (
     choose,
     patterns_of,
     read_scenarios,
+    read_set,
 )
 from evals.gym.trial import Exchange, State, Trial
 from evals.metrics import plain, upper_bound
@@ -50,8 +52,8 @@ def records() -> Records:
 
 def everything() -> list[Scenario]:
     """All scenarios, those for tables of other versions, too."""
-    found = read_scenarios()
-    for path in FOLDER.glob("*.yaml"):
+    found = [scenario for name in SETS for scenario in read_set(name)]
+    for path in FOLDER.glob("*/*.yaml"):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if "needs" in content and not {item["id"] for item in content["scenarios"]} & {s.id for s in found}:
             shared = {"theme": content["theme"], "clock": content["clock"]}
