@@ -280,7 +280,7 @@ class _Proposing:
         """The change with what it still needs from the question, or what to ask for."""
         turn = self.turn
         if change.action == "address":
-            found = _ADDRESS.search(self.asking.question)
+            found = _ADDRESS.search(self.state["request"].question)  # as it was typed: no street is misspelt
             address = {key: " ".join(value.split()) for key, value in found.groupdict().items()} if found else {}
             if not address:
                 return turn.phrase("which_address", order=order.id)

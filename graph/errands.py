@@ -51,18 +51,17 @@ def has_errands(state: State) -> bool:
 
 def errands_in(question: str, turn: Turn) -> list[str]:
     """The errands of a message in the order in which they are seen to, its own orders last: a proposal ends a turn."""
-    clauses = clauses_of(question)[:MOST_CLAUSES]
-    if len(clauses) < 2 or wants_person(question) or not (names_order(question) or outright(question, turn)):
+    clauses = clauses_of(question)
+    if not 2 <= len(clauses) <= MOST_CLAUSES or wants_person(question):
         return [question]
-    desks = _desks(clauses, turn)
-    if len(set(desks)) < 2 or len(clauses_of(question)) > MOST_CLAUSES:
+    if not (names_order(question) or outright(question, turn)):
         return [question]
     found = [
         (desk, ". ".join(clause for _, clause in group))
-        for desk, group in groupby(zip(desks, clauses, strict=True), key=lambda pair: pair[0])
+        for desk, group in groupby(zip(_desks(clauses, turn), clauses, strict=True), key=lambda pair: pair[0])
     ]
-    if len(found) > MOST_ERRANDS or len({desk for desk, _ in found}) < len(found):
-        return [question]
+    if not 2 <= len(found) <= MOST_ERRANDS or len({desk for desk, _ in found}) < len(found):
+        return [question]  # one desk, or back and forth between two: that is a story
     return [text for _, text in sorted(found, key=lambda pair: pair[0] == Route.ORDER)]
 
 

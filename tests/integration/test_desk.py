@@ -234,6 +234,14 @@ def test_an_address_is_changed_to_the_one_in_the_message(services: Services) -> 
     assert changed.status == "placed"
 
 
+def test_a_street_is_written_as_the_customer_writes_it(services: Services) -> None:
+    """Misspelt words are corrected to read a message, never in an address."""
+    proposed = Conversation(services, PRIYA).say(
+        "pls chnage the adress of A-57089 to 7 wieght strret, Boulder, CO 80301"
+    )
+    assert "to 7 wieght strret, Boulder, CO 80301" in proposed.answer
+
+
 def test_without_a_conversation_nothing_is_proposed(services: Services) -> None:
     """`shopbot ask` has nobody to wait for."""
     request = TurnRequest(messages=(Message(role="user", content="cancel A-57089"),), customer_id=PRIYA)
