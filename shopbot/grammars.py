@@ -5,6 +5,7 @@ A grammar over the reply makes both impossible: between references it writes wha
 EBNF of xgrammar (https://xgrammar.mlc.ai), which the embedded engine decodes by; other engines are not told.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 
@@ -72,5 +73,5 @@ def _reference(number: int, name: str, options: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """A literal of the grammar, which has JSON's escapes: options come from the catalog, and may hold anything."""
+    return json.dumps(text, ensure_ascii=False)

@@ -79,6 +79,8 @@ def test_a_reply_begins_with_one_of_the_hints() -> None:
     assert of_citations([]) is None
 
 
-@pytest.mark.parametrize(("marker", "written"), [('a"b', '("[a\\"b]") text'), ("a\\b", '("[a\\\\b]") text')])
+@pytest.mark.parametrize(
+    ("marker", "written"), [('a"b', '("[a\\"b]") text'), ("a\\b", '("[a\\\\b]") text'), ("a\nb", '("[a\\nb]") text')]
+)
 def test_no_name_can_break_out_of_its_quotes(marker: str, written: str) -> None:
     assert rules(of_citations([marker]))["root"] == written
