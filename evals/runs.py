@@ -113,7 +113,7 @@ def _outcome(graph: Any, deps: Deps, case: Case, arm: str, recorder: Recorder, w
     )  # fmt: skip
     reply = recorder.replies[0] if recorder.replies else None
     draft = _draft(reply, case, state, turn) if reply is not None else shown
-    outcome = Outcome(case, draft, shown, result, reply is not None, _material(case, turn), _cited(result, turn))
+    outcome = Outcome(case, draft, shown, result, reply is not None, _material(case, turn), _cited(result, case, turn))
     if not with_parts:
         return outcome
     alone = _alone(case, turn, recorder)
@@ -210,9 +210,12 @@ def _product(product_id: str, turn: Turn) -> Source:
     return product_source(1, turn.version.products[product_id], facts.get(product_id), turn.deps.shop.config.locale)
 
 
-def _cited(result: TurnResult, turn: Turn) -> dict[int, str]:
-    """The whole text of the records that an answer cites, live facts included."""
-    return {number: _text_of(citation.id, turn) for number, citation in enumerate(result.citations, start=1)}
+def _cited(result: TurnResult, case: Case, turn: Turn) -> dict[int, str]:
+    """The whole text of the records that an answer cites, live facts included, and what the customer said: "for $9.00"
+    repeats the customer's own figure."""
+    said = [message.content for message in case.messages if message.role == "user"]
+    cited = enumerate(result.citations, start=1)
+    return {number: "\n".join([*said, _text_of(citation.id, turn)]) for number, citation in cited}
 
 
 def _text_of(record: str, turn: Turn) -> str:

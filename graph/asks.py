@@ -228,8 +228,8 @@ class _FieldScores:
 def _doubt(utterance: Utterance, part: int, groups: Sequence[Sequence[Statement]]) -> float:
     """How much the words of a part speak for a silent record; a word for a field speaks against it, whatever stands
     beside it: "what does the beast weigh?"."""
-    every = {stem(word) for word in words(utterance.parts[part])}
-    if any(every & group[0].anchors for group in groups):
+    said = set(content_stems(utterance.parts[part]))
+    if any(said & group[0].anchors for group in groups):
         return -FIELD_WORD_MALUS
     return STRANGE_WORD_BONUS * utterance.strange[part]
 

@@ -18,6 +18,7 @@ from graph.state import Point, State
 from graph.turn import Message, Sentence
 from shopbot.errors import OrderNotFound, TooManyTries
 from shopbot.guest_lookups import guest_order
+from shopbot.intents import Scores
 from shopbot.language import content_stems, words
 from shopbot.money import format_money, to_minor
 from shopbot.order_changes import ORIGINAL, STORE_CREDIT, Action, Change, decide, refund_of
@@ -53,6 +54,14 @@ _AWAITS = re.compile(
     r"\bwhere(?:'s|s| is| are| r)\b.*\bmy\b"
     r"|\bwhen\b.*\b(?:expect|arrives?|arriving|get here|come|coming|turn up|delivered|ships?|shipped)\b",
     re.IGNORECASE,
+)
+_ARRANGE = re.compile(
+    r"\b(?:can|could|would|will) you (?:please |just )?"
+    r"(?:set|sort|arrange|organi[sz]e|start|do|handle) (?:that|it|this)\b",
+    re.IGNORECASE,
+)
+_COSTS = re.compile(
+    r"\bhow much\b|\bwhat (?:does|do|is|will|would)\b.*\b(?:costs?|charged?|fees?|price)\b", re.IGNORECASE
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(
@@ -160,6 +169,19 @@ def goes_on_with_items(question: str, customer_id: str, history: Sequence[Messag
     own = {order.id: order for order in turn.deps.orders.of(customer_id)} if said and numbers_in(last) else {}
     told = [own[number] for number in numbers_in(last) if number in own]
     return is_brief(question) and any(said & set(content_stems(i.title)) for order in told for i in order.items)
+
+
+def asks_to_arrange(question: str, meant: Scores, customer_id: str, turn: Turn) -> bool:
+    """Whether a change to an own order is asked for by the way: "how do I send the boots back? can you set that up"."""
+    if not _ARRANGE.search(question) or meant.best_label(ORDER) not in _ACTIONS:
+        return False
+    said = set(things_in(question))
+    return any(said & set(content_stems(i.title)) for order in turn.deps.orders.of(customer_id) for i in order.items)
+
+
+def asks_what_it_costs(question: str, meant: Scores) -> bool:
+    """Whether the cost of a change is asked for, not the change: "if it doesn't fit, what does the label cost?"."""
+    return _COSTS.search(question) is not None and meant.best_label(ORDER) in _ACTIONS and not numbers_in(question)
 
 
 def gives_email(question: str) -> bool:

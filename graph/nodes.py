@@ -10,7 +10,15 @@ from graph.asks import options_asked, says_nothing
 from graph.audiences import briefly
 from graph.delivery import delivery_points
 from graph.deps import Turn
-from graph.desk import awaits_parcel, gives_email, goes_on_with_items, names_order, number_and_email
+from graph.desk import (
+    asks_to_arrange,
+    asks_what_it_costs,
+    awaits_parcel,
+    gives_email,
+    goes_on_with_items,
+    names_order,
+    number_and_email,
+)
 from graph.find import (
     asks_of_nothing,
     find_policies,
@@ -30,9 +38,12 @@ from graph.turn import Message, Sentence, Timings, Tokens, TurnRequest, TurnResu
 from shopbot.language import latin_share, without_sign_off
 from shopbot.search import search_policies
 from shopbot.sections import HINTS
+from shopbot.types import Hit
 
 # Routes with which a question that names nothing may go on: "how many days will it take?" after one about repairs.
 _SAY_MORE = (Route.PROMOTION, Route.POLICY)
+# What a change to an order costs is asked of the policies where they score at most this much less than the order desk.
+NEAR_POLICY = 0.1
 # A text with fewer Latin letters than this among its letters is in a language that the shop can't help in yet.
 LATIN_SHARE_FLOOR = 0.5
 _CHATTER = {
@@ -89,6 +100,8 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
         utterance = turn.read(asked)
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
+    if asked.endswith(f" {question}") and scores.best == Route.POLICY:
+        sections = _of_same_policy(question, sections, turn) or sections
     state["account"].retrieve_ms += (time.perf_counter() - started) * 1000
     read: State = {
         "question": question,
@@ -105,19 +118,40 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     return {**read, "route": best}
 
 
+def _of_same_policy(question: str, earlier: list[Hit], turn: Turn) -> list[Hit]:
+    """For a message that goes on with a policy: its sections, by what the message itself asks.
+
+    Read together with the message before it, it would be answered by what that asked.
+    """
+    if not earlier:
+        return []
+    policies, utterance = turn.version.policies, turn.read(question)
+    ranked = search_policies(turn.version, question, utterance.vector, utterance.meant, len(policies))
+    return [hit for hit in ranked if policies[hit.id].policy == policies[earlier[0].id].policy][:HINTS]
+
+
 def _handler(read: State, scores: RouteScores, request: TurnRequest, turn: Turn) -> Route:
     """The route that scores best, overruled by what is certain."""
     question, history = read["question"], request.messages[:-1]
     if wants_assistant(question):
         return Route.OTHER
-    best = scores.best
-    if names_order(question) or _is_about_parcels(question, best, request, turn):
+    best, meant = scores.best, read["utterance"].meant
+    is_arranged = request.customer_id and asks_to_arrange(question, meant, request.customer_id, turn)
+    if names_order(question) or is_arranged or _is_about_parcels(question, best, request, turn):
         best = Route.ORDER
-    elif best != Route.ORDER and read["delivery"]:
+    elif _is_about_policies(read, scores):
         best = Route.POLICY
     elif _is_about_products(read, scores) or _asks_for_an_option(read, history, turn):
         best = Route.PRODUCT
     return Route.HANDOFF if is_person_wanted(question, history, best, turn) else best
+
+
+def _is_about_policies(read: State, scores: RouteScores) -> bool:
+    """Whether it is what something costs: a delivery, or a change to an order that nobody asks for yet."""
+    if scores.best != Route.ORDER:
+        return bool(read["delivery"])
+    is_near = scores.scores[Route.ORDER] - scores.scores[Route.POLICY] <= NEAR_POLICY
+    return is_near and asks_what_it_costs(read["question"], read["utterance"].meant)
 
 
 def _is_about_parcels(question: str, best: Route, request: TurnRequest, turn: Turn) -> bool:

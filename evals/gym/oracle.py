@@ -127,10 +127,10 @@ class Oracle:
         days = {match[:2] for match in _DATE.findall(material)} | self._dates(cited, shown)
         yield from (f"no record has the day {m[0]}" for m in _DATE.finditer(text) if (m[1], m[2]) not in days)
         known = figures(material) | {pair for key in cited for pair in self._pairs(key, shown)}
-        plain_numbers = {number for number, _ in known}
         if not cited:  # "Under $20, I have ..." repeats the customer's own limit, who wrote "20 bucks"
             own = " ".join([*shown.said, *(_IN_DIGITS.get(word, "") for word in " ".join(shown.said).lower().split())])
             known |= {(number, unit) for number, _ in figures(own) for unit in {*_UNITS.values(), "$"}}
+        plain_numbers = {number for number, _ in known}
         for number, unit in figures(_DATE.sub(" ", text)):
             if (number, unit) not in known if unit else number not in plain_numbers:
                 yield f"no record has {number:g} {unit}".rstrip()
