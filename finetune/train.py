@@ -68,23 +68,23 @@ def train(
     rows = [_tokenised(example, tokenizer) for example in used]
     kept = [row for row in rows if len(row["input_ids"]) <= recipe.max_tokens]
     training, validation = _split(kept, recipe)
+    clock = _Clock(recipe.max_minutes)
     trainer = AnswerTrainer(
         model=_with_adapter(base, recipe),
         args=_arguments(recipe, folder),
         train_dataset=Dataset.from_list(training),
         eval_dataset=Dataset.from_list(validation),
         processing_class=tokenizer,
-        callbacks=[_Reporter(progress), _TimeLimit(recipe.max_minutes), EarlyStoppingCallback(recipe.patience)],
+        callbacks=[_Reporter(progress), clock, EarlyStoppingCallback(recipe.patience)],
     )
     trainer.micro_tokens = recipe.micro_tokens
-    started = time.monotonic()
     with _MemoryWatch() as memory, no_progress_bars():
         trainer.train(resume_from_checkpoint=_has_checkpoint(folder))
     model: Any = trainer.model
     model.to(torch.bfloat16).save_pretrained(folder / "adapter")
     for checkpoint in folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    return _told(trainer.state, training, len(rows) - len(kept), started, memory.peak_mb)
+    return _told(trainer.state, training, len(rows) - len(kept), clock.minutes, memory.peak_mb)
 
 
 class AnswerTrainer(SFTTrainer):
@@ -201,7 +201,7 @@ def _check_same_run(folder: Path, recipe: Recipe, examples: Sequence[TrainingExa
 
 
 def _told(
-    state: TrainerState, training: Sequence[dict[str, Any]], left_out: int, started: float, peak_mb: float
+    state: TrainerState, training: Sequence[dict[str, Any]], left_out: int, minutes: float, peak_mb: float
 ) -> TrainingRun:
     share = state.epoch or 0.0
     return TrainingRun(
@@ -211,7 +211,7 @@ def _told(
         tokens_seen=round(share * sum(len(row["input_ids"]) for row in training)),
         answer_tokens_seen=round(share * sum(sum(row["completion_mask"]) for row in training)),
         left_out=left_out,
-        minutes=round((time.monotonic() - started) / 60, 1),
+        minutes=round(minutes, 1),
         peak_memory_mb=round(peak_mb),
     )
 
@@ -226,14 +226,31 @@ class _Reporter(TrainerCallback):
         self._progress("training", state.global_step, state.max_steps)
 
 
-class _TimeLimit(TrainerCallback):
-    """Ends the training in an orderly way when its time is up."""
+class _Clock(TrainerCallback):
+    """Counts the minutes of a training, and ends it in an orderly way when its time is up.
 
-    def __init__(self, minutes: float) -> None:
-        self._ends = time.monotonic() + minutes * 60
+    They stand in the log that every checkpoint has, so that those before a kill count, too.
+    """
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._before, self._started = 0.0, time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        return self._before + (time.monotonic() - self._started) / 60
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._before = max((row.get("minutes", 0.0) for row in state.log_history), default=0.0)
+        self._started = time.monotonic()
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        state.log_history[-1]["minutes"] = self.minutes
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        control.should_training_stop = control.should_training_stop or time.monotonic() > self._ends
+        control.should_training_stop = control.should_training_stop or self.minutes > self._most
 
 
 class _MemoryWatch:

@@ -92,7 +92,7 @@ from finetune.recipe import Recipe
 from finetune.train import train
 recipe, base, data, folder = sys.argv[1:]
 run = train(Recipe.model_validate_json(recipe), Path(base), read_examples(Path(data)), Path(folder), print)
-print("losses from step", run.losses[0][0] if run.losses else None, "to", run.steps)
+print("losses from step", run.losses[0][0] if run.losses else None, "to", run.steps, "minutes", run.minutes)
 """
 
 
@@ -108,9 +108,14 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tiny_base: Path, tmp_path
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     kept = [json.loads(p.read_text())["global_step"] for p in folder.glob("checkpoint-*/trainer_state.json")]
+    for path in folder.glob("checkpoint-*/trainer_state.json"):  # as if it had taken five minutes until then
+        state = json.loads(path.read_text())
+        state["log_history"][-1]["minutes"] = 5.0
+        path.write_text(json.dumps(state))
     second = subprocess.run(command, capture_output=True, text=True, check=True)
     steps = [int(line.split()[1]) for line in second.stdout.splitlines() if line.startswith("training")]
     assert steps[0] > max(kept) > 0
+    assert 5 <= float(second.stdout.rsplit("minutes", 1)[1]) < 10  # those before the kill are counted
     assert (folder / "adapter" / "adapter_model.safetensors").is_file()
 
 
