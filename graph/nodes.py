@@ -95,8 +95,9 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
     utterance = turn.read(question)
     wish = wish_of(question, history, turn)
     focus = [] if wish and wish.is_closed else focus_of(question, utterance, history, turn)
-    asked = standalone(question, utterance, earlier_asking(history, turn), bool(focus))
-    if asked != question:
+    asked = question
+    if not asks_what_it_costs(question, utterance.meant):  # that stands by itself, whatever was talked about
+        asked = standalone(question, utterance, earlier_asking(history, turn), bool(focus))
         utterance = turn.read(asked)
     sections = search_policies(turn.version, asked, utterance.vector, utterance.meant, HINTS)
     scores = route_scores(question, utterance.meant, names_product=bool(focus))
@@ -121,13 +122,15 @@ def route(state: State, runtime: Runtime[Turn]) -> State:
 def _of_same_policy(question: str, earlier: list[Hit], turn: Turn) -> list[Hit]:
     """For a message that goes on with a policy: its sections, by what the message itself asks.
 
-    Read together with the message before it, it would be answered by what that asked.
+    Read together with the message before it, it would be answered by what that asked; that it is about this policy at
+    all, only the two together say.
     """
     if not earlier:
         return []
     policies, utterance = turn.version.policies, turn.read(question)
     ranked = search_policies(turn.version, question, utterance.vector, utterance.meant, len(policies))
-    return [hit for hit in ranked if policies[hit.id].policy == policies[earlier[0].id].policy][:HINTS]
+    same = [hit for hit in ranked if policies[hit.id].policy == policies[earlier[0].id].policy][:HINTS]
+    return [hit.model_copy(update={"cosine": max(hit.cosine or 0.0, earlier[0].cosine or 0.0)}) for hit in same]
 
 
 def _handler(read: State, scores: RouteScores, request: TurnRequest, turn: Turn) -> Route:
