@@ -26,7 +26,7 @@ ASKING_WORDS = frozenset(
     piece pieces left
     number details detail info information describe explain everything hows whats thinking love really
     made make haha lol whoa wow yeah yep nope omg ppl plz btw fyi hmm mate dude bro folks guys fair enough sounds
-    nice again also ordered order""".split()
+    nice again also ordered order hiya howdy""".split()
 )
 ASKING = ASKING_WORDS | {stem(word) for spoken in SPOKEN.values() for word in words(spoken)}
 

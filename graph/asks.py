@@ -13,6 +13,7 @@ from shopbot.claims import options_named
 from shopbot.embedding import Embedder, Vectors
 from shopbot.intents import FIELD, STAND_IN, UNKNOWN, Intents, Scores
 from shopbot.language import STOPWORDS, content_stems, numbers, stem, words
+from shopbot.measures import UNITS
 from shopbot.references import field_name
 from shopbot.statements import LIVE_FIELDS, SPOKEN, Source, Statement
 
@@ -46,6 +47,10 @@ NAMED, SPOKEN_OF = 0.8, 0.4
 SECOND, SECOND_SHARE = 0.15, 0.5
 CLAUSE = 0.2
 SILENT_CLAUSE = 0.25
+TERSE_WORDS = 3
+_QUESTION_WORDS = frozenset(
+    "what whats which who how when where why is are was do does did can could will would has have any got".split()
+)
 UNKNOWN_BONUS = 0.1
 ABSENT_MARGIN = 0.05
 STRANGE_WORD_BONUS = 0.2
@@ -171,7 +176,7 @@ def asks_the_same(text: str) -> bool:
 
 def wanted_words(text: str) -> list[str]:
     """The words of a message that say what it is about, as typed."""
-    return [word for word in words(text) if word != STAND_IN and set(content_stems(word)) - ASKING_WORDS]
+    return [w for w in words(text) if w != STAND_IN and w not in UNITS and set(content_stems(w)) - ASKING_WORDS]
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,7 @@ class _FieldScores:
     names: list[str]
     values: np.ndarray[tuple[int, int], np.dtype[np.float32]]
     missing: list[float]
+    parts: tuple[str, ...]
     lines: list[Statement]
     """Lines that can be told as text, best first: one of each field, and the sentences of the description."""
 
@@ -201,7 +207,13 @@ class _FieldScores:
         best = np.argsort(-values.max(axis=0), kind="stable")
         lines = [groups[place][0] for place in best if groups[place][0].value or place >= len(by_name)]
         missing = [_missing(utterance.meant, part, by_name) + _doubt(utterance, part, groups) for part in parts]
-        return cls(list(by_name), values[:, : len(by_name)], missing, lines)
+        return cls(list(by_name), values[:, : len(by_name)], missing, utterance.parts, lines)
+
+    def _asks(self, part: int) -> bool:
+        """Whether a clause surely asks for what is missing: "flying to Auckland on Friday" asks for nothing."""
+        said = words(self.parts[part])
+        asks = len(said) <= TERSE_WORDS or not _QUESTION_WORDS.isdisjoint(said)
+        return asks and self.missing[part] >= SILENT_CLAUSE
 
     def chosen(self) -> tuple[list[str], list[int]]:
         """Names of the fields asked for, best first, and the parts that ask for what the record does not say."""
@@ -212,7 +224,7 @@ class _FieldScores:
             best, second = np.argsort(-scores, kind="stable")[:2] if len(scores) > 1 else (0, 0)
             is_whole = part == 0 and not is_single
             is_missing = self.missing[part] > scores[best]
-            if not is_whole and is_missing and (is_single or self.missing[part] >= SILENT_CLAUSE):
+            if not is_whole and is_missing and (is_single or self._asks(part)):
                 silent.append(part)
             if is_missing and not is_whole:
                 continue

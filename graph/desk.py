@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from langgraph.runtime import Runtime
 
+from graph.asks import clauses_of
 from graph.deps import Turn
 from graph.find import find_policies, is_brief, points_back, things_in
 from graph.pen import Pen
@@ -47,6 +48,23 @@ _WORDS = {
     "order.exchange": re.compile(r"\b(?:exchange|swap)\b", re.IGNORECASE),
     "order.address": re.compile(r"\baddress\b", re.IGNORECASE),
 }
+# What is asked for rather than wanted; with none of the words of a change it is no change.
+_ASKS = re.compile(
+    r"\b(?:what(?:'?s)?|when|where|why|who|how (?:much|many|long)|did|was|were|any reason|a reason)\b", re.IGNORECASE
+)
+_INFORMATION = ("order.status", "order.invoice", "order.refund", "order.other")
+_WHEN = re.compile(
+    r"\bwhen\b.*\b(?:get|gets|arrives?|comes?|here|expect|due|deliver(?:ed|y)?)\b|\bhold-?\s?up\b|\bwhat'?s keeping\b",
+    re.IGNORECASE,
+)
+_PAID = re.compile(
+    r"\b(?:pay|paid|altogether|total|charged|invoice|receipt|discount|come off|came off|code)\b|\bhow many\b",
+    re.IGNORECASE,
+)
+_REQUEST = re.compile(
+    r"\bi(?:'d| would)? (?:like|want|wanna|need)\b|\b(?:can|could|may) (?:i|you|we)\b|\bplease\b|\bpls\b|\blet me\b",
+    re.IGNORECASE,
+)
 _MOST_ORDERS = 5
 _ORDER_NUMBER = re.compile(r"\b[A-Za-z]{0,2}-?(\d{5})\b")
 _FULL_NUMBER = re.compile(r"\bA-\d{5}\b", re.IGNORECASE)
@@ -61,7 +79,8 @@ _ARRANGE = re.compile(
     re.IGNORECASE,
 )
 _COSTS = re.compile(
-    r"\bhow much\b|\bwhat (?:does|do|is|will|would)\b.*\b(?:costs?|charged?|fees?|price)\b", re.IGNORECASE
+    r"\bhow much\b|\bhow (?:long|many days)\b|\bwhat (?:does|do|is|will|would)\b.*\b(?:costs?|charged?|fees?|price)\b",
+    re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _ADDRESS = re.compile(
@@ -109,12 +128,22 @@ def look_up_orders(state: State, runtime: Runtime[Turn]) -> State:
 
 
 def wish_of(state: State) -> str:
-    """What is wanted of an order, as a label; a change by the word for it where the question has exactly one."""
-    label = state["utterance"].meant.best_label(ORDER)
-    if label not in _ACTIONS:
+    """What is wanted of an order, as a label; a change by the word for it where the question has exactly one.
+
+    A question without such a word asks for something: "when do I get my coat?" is not about sending it back.
+    """
+    meant, question = state["utterance"].meant, state["question"]
+    said = changes_in(question)
+    label = meant.best_label(ORDER)
+    if label in _ACTIONS and said:
+        return said[0] if len(said) == 1 else label
+    if said or not _ASKS.search(question):
         return label
-    said = [action for action, word in _WORDS.items() if word.search(state["question"])]
-    return said[0] if len(said) == 1 else label
+    if _WHEN.search(question):
+        return "order.status"
+    if _PAID.search(question):
+        return "order.invoice"
+    return max(_INFORMATION, key=meant.of)
 
 
 def orders_meant(asking: Asking, own: Sequence[Order]) -> tuple[list[Order], list[str]]:
@@ -184,6 +213,19 @@ def asks_what_it_costs(question: str, meant: Scores) -> bool:
     return _COSTS.search(question) is not None and meant.best_label(ORDER) in _ACTIONS and not numbers_in(question)
 
 
+def asks_to_change(question: str, customer_id: str, turn: Turn) -> bool:
+    """Whether something that the customer has ordered is to be changed, and said to be: "I want to return the pack"."""
+    if not _REQUEST.search(question) or not changes_in(question):
+        return False
+    said = set(things_in(question))
+    return any(said & set(content_stems(i.title)) for order in turn.deps.orders.of(customer_id) for i in order.items)
+
+
+def changes_in(question: str) -> list[str]:
+    """The changes to an order for which a question has a word."""
+    return [action for action, word in _WORDS.items() if word.search(question)]
+
+
 def gives_email(question: str) -> bool:
     return _EMAIL.search(question) is not None
 
@@ -203,6 +245,12 @@ def _told(asking: Asking, orders: Sequence[Order], state: State, turn: Turn) -> 
     sources = [_source(number, order, turn) for number, order in enumerate(orders[:_MOST_ORDERS], start=1)]
     points = [Point(source, statement) for source in sources for statement in source.of(*fields)]
     return {"account": state["account"], "points": points, "as_list": len(orders) > 1}
+
+
+def _named_in(text: str, order: Order) -> list[Item]:
+    """The items of an order that a text names by a word of their titles."""
+    said = set(things_in(text))
+    return [item for item in order.items if said & set(content_stems(item.title))]
 
 
 def _source(number: int, order: Order, turn: Turn) -> Source:
@@ -277,8 +325,8 @@ class _Proposing:
         """The changes to an order that may be meant: of the order as a whole, or of one of its items."""
         if self.action in ("cancel", "address"):
             return [Change.new(self.action, order.id)]
-        said = set(things_in(self.asking.question))
-        named = [item for item in order.items if said & set(content_stems(item.title))]
+        clauses = [clause for clause in clauses_of(self.asking.question) if changes_in(clause)]
+        named = _named_in(" ".join(clauses), order) or _named_in(self.asking.question, order)
         by_credit = self.action == "return" and re.search("store credit", self.asking.question, re.IGNORECASE)
         method = STORE_CREDIT if by_credit else ORIGINAL
         return [Change.new(self.action, order.id, sku=item.sku, refund_method=method) for item in named or order.items]

@@ -63,6 +63,8 @@ def draft_from_cards(state: State, turn: Turn, pen: Pen) -> list[Point]:
     grammar = None if prompt.values == "copied" else of_references(state["sources"], state["asked"], options)
     for sentence in sentences_of(stream(prompt, cards, state, turn, grammar=grammar)):
         if _is_courtesy(sentence, turn):
+            if _already_said(sentence, account):
+                break  # a model that repeats itself has nothing more to say
             pen.show(Sentence(text=sentence, author="shop"))  # its words, whoever chose them
             continue
         if _says_lead(sentence, state) or _is_true_silence(sentence, state, turn):
@@ -132,6 +134,8 @@ def _recite(
             if _STEP_NUMBER.fullmatch(sentence):
                 continue
             if _is_courtesy(sentence, turn):
+                if _already_said(sentence, account):
+                    break
                 pen.show(Sentence(text=sentence, author="shop"))
                 continue
             if (match := named.match(sentence)) is not None:

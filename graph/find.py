@@ -53,7 +53,14 @@ def focus_of(question: str, utterance: Utterance, history: Sequence[Message], tu
     if not earlier:
         return turn.lexicon.mentions(question)
     named = turn.lexicon.mentions(_without_options(question, earlier[0][0], turn))
-    return named or ([earlier[0][:1]] if goes_on else [])
+    shown = turn.lexicon.titles_in(next((m.content for m in reversed(history) if m.role == "assistant"), ""))
+    return [_just_shown(ids, shown) for ids in named] or ([earlier[0][:1]] if goes_on else [])
+
+
+def _just_shown(alternatives: list[str], shown: Sequence[str]) -> list[str]:
+    """Of namesakes the one that the last answer was about: "the Ember one" of the two lanterns that were compared."""
+    found = [product_id for product_id in alternatives if product_id in shown]
+    return found if len(found) == 1 and len(shown) <= MOST_ALTERNATIVES else alternatives
 
 
 def _without_options(question: str, product_id: str, turn: Turn) -> str:

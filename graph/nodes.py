@@ -12,8 +12,10 @@ from graph.delivery import delivery_points
 from graph.deps import Turn
 from graph.desk import (
     asks_to_arrange,
+    asks_to_change,
     asks_what_it_costs,
     awaits_parcel,
+    changes_in,
     gives_email,
     goes_on_with_items,
     names_order,
@@ -139,7 +141,10 @@ def _handler(read: State, scores: RouteScores, request: TurnRequest, turn: Turn)
     if wants_assistant(question):
         return Route.OTHER
     best, meant = scores.best, read["utterance"].meant
-    is_arranged = request.customer_id and asks_to_arrange(question, meant, request.customer_id, turn)
+    is_arranged = request.customer_id and (
+        asks_to_arrange(question, meant, request.customer_id, turn)
+        or (asks_to_change(question, request.customer_id, turn) and not asks_what_it_costs(question, meant))
+    )
     if names_order(question) or is_arranged or _is_about_parcels(question, best, request, turn):
         best = Route.ORDER
     elif _is_about_policies(read, scores):
@@ -182,7 +187,7 @@ def _asks_for_an_option(read: State, history: Sequence[Message], turn: Turn) -> 
     After an answer about an order it may be what is wanted in exchange.
     """
     last = next((message.content for message in reversed(history) if message.role == "assistant"), "")
-    if len(read["focus"]) != 1 or not last or names_order(last):
+    if len(read["focus"]) != 1 or not last or names_order(last) or changes_in(read["question"]):
         return False
     return bool(options_asked(read["question"], product_sources(read["focus"][0][:1], turn)[0]))
 

@@ -12,7 +12,7 @@ from shopbot.orders import Item, Order
 from shopbot.statements import Source, Statement
 
 # What a state means, after "Order A-48213 ".
-LOST = "lost"
+DELAYED, LOST = "delayed", "lost"
 STATES = {
     "placed": "has been placed and is not packed yet",
     "paid": "is paid and not packed yet",
@@ -20,7 +20,7 @@ STATES = {
     "shipped": "is on its way",
     "out_for_delivery": "is out for delivery",
     "delivered": "was delivered",
-    "delayed": "is delayed",
+    DELAYED: "is delayed",
     LOST: "counts as lost",
     "cancelled": "was cancelled",
     "backordered": "waits for an item that is sold out",
@@ -69,6 +69,9 @@ class _Telling:
             yield "tracking", f"{carrier} tracking number is {order.tracking}."
         if order.events:
             last = order.events[-1]
+            began = next((event for event in order.events if event.status == order.status), last)
+            if order.status == DELAYED and began is not last:
+                yield "news", f"Since {self._date(began.at)}: {began.note.rstrip('.')}."
             yield "news", f"Last entry, {self._date(last.at)}: {last.note.rstrip('.')}."
         if order.items:
             yield "items", f"In it: {said_items(order.items)}."
