@@ -54,7 +54,8 @@ _ASKS = re.compile(
 )
 _INFORMATION = ("order.status", "order.invoice", "order.refund", "order.other")
 _WHEN = re.compile(
-    r"\bwhen\b.*\b(?:get|gets|arrives?|comes?|here|expect|due|deliver(?:ed|y)?)\b|\bhold-?\s?up\b|\bwhat'?s keeping\b",
+    r"\bwhen\b.*\b(?:get|gets|arrives?|comes?|here|expect|due|deliver(?:ed|y)?)\b|\bhold-?\s?up\b|\bwhat'?s keeping\b"
+    r"|\bwhere(?:'s| is| are| r)\b",
     re.IGNORECASE,
 )
 _PAID = re.compile(

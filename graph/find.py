@@ -48,13 +48,20 @@ _POINTING = frozenset(["it", "its", "it's", "this", "that", "they", "them", "the
 
 def focus_of(question: str, utterance: Utterance, history: Sequence[Message], turn: Turn) -> list[list[str]]:
     """Products that the question is about, as lists of alternatives; one that goes on takes the product last named."""
-    earlier = next((found for message in reversed(history) if (found := turn.lexicon.mentions(message.content))), [])
+    earlier = next((found for message in reversed(history) if (found := _named_in(message, turn))), [])
     goes_on = points_back(question) or is_brief(question) or asks_for_a_field(utterance.meant)
     if not earlier:
         return turn.lexicon.mentions(question)
     named = turn.lexicon.mentions(_without_options(question, earlier[0][0], turn))
     shown = turn.lexicon.titles_in(next((m.content for m in reversed(history) if m.role == "assistant"), ""))
     return [_just_shown(ids, shown) for ids in named] or ([earlier[0][:1]] if goes_on else [])
+
+
+def _named_in(message: Message, turn: Turn) -> list[list[str]]:
+    """Products that a message names. Answers write whole titles; in one about an order Merlin is the carrier."""
+    if message.role == "assistant":
+        return [[product_id] for product_id in turn.lexicon.titles_in(message.content)]
+    return turn.lexicon.mentions(message.content)
 
 
 def _just_shown(alternatives: list[str], shown: Sequence[str]) -> list[str]:
