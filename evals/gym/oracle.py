@@ -110,6 +110,8 @@ class Oracle:
             if title not in known and title not in material:
                 yield f"names {title}, cites {', '.join(cited)}"
         orders = {key for key in cited if key in shown.orders}
+        told = " ".join(self._order_text(shown.orders[key]) for key in orders)  # "replaced by order A-40325"
+        orders |= set(_ORDER.findall(told))
         yield from (f"names {key}, cites {', '.join(cited)}" for key in _ORDER.findall(text) if key not in orders)
 
     def _without_names(self, text: str) -> str:
