@@ -40,6 +40,7 @@ evals: setup ## Measure arms, prompts and whole conversations; two hours, result
 	$(BIN)/shopbot eval arms --out build/evals/robustness --cases development --slices paraphrase,bias --no-with-parts
 	$(BIN)/shopbot eval prompts --out build/evals/prompts --every 3
 	$(BIN)/shopbot eval gym --out build/evals/gym
+	$(BIN)/shopbot eval gym --cases test --out build/evals/gym-test
 	$(BIN)/shopbot eval verifier --out build/evals/verifier
 	$(BIN)/shopbot eval gap
 
