@@ -83,7 +83,9 @@ def _listed(wish: Wish, kind: Kind, found: Selection, turn: Turn) -> Findings:
     notes = [*_not_stated(found, turn), *_also(wish, kind, turn)]
     if len(shown) < len(found.within):
         notes.append(turn.phrase("first_of", count=len(shown)))
-    silent = list(found.not_stated)[:MOST_NEAR] if len(shown) + MOST_NEAR <= MOST_LISTED else []
+    # Named, too, unless it is price or stock that nobody knows: that is no offer.
+    silent = [key for key, fitting in found.not_stated.items() if {PRICE, STOCK}.isdisjoint(fitting.unknown)]
+    silent = silent[:MOST_NEAR] if len(shown) + MOST_NEAR <= MOST_LISTED else []
     sources = product_sources([*shown, *silent], turn)
     points = [_point(source, wish, turn) for source in sources[: len(shown)]]
     points += [

@@ -90,7 +90,7 @@ def test_the_tools_stream_sentences_and_the_nodes_inside(opened: Any) -> None:
         streamed = partial(_events, opened, request, stream_mode=["custom", "updates"], subgraphs=True)
         events = elsewhere.submit(anyio.run, streamed).result()
     nodes = [node for place, mode, update in events if mode == "updates" and place for node in update]
-    assert nodes == ["guard", "route", "look_up_products", "write", "verify", "respond"]
+    assert nodes == ["guard", "plan", "route", "look_up_products", "write", "verify", "respond"]
     shown = [event["text"] for place, mode, event in events if mode == "custom" and not place and "text" in event]
     assert shown == [ANSWER]
 

@@ -51,6 +51,7 @@ def test_a_turn_is_one_trace_of_its_nodes_with_search_embedding_and_generation_i
     assert parents(spans) == {
         "invoke_workflow shopbot": None,
         "guard": "invoke_workflow shopbot",
+        "plan": "invoke_workflow shopbot",
         "route": "invoke_workflow shopbot",
         "retrieval policies": "route",
         "look_up_products": "invoke_workflow shopbot",

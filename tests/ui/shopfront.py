@@ -258,6 +258,7 @@ def fake_services(pictures: Path, *products: Product, facts: Iterable[ProductFac
         settings=SimpleNamespace(arm_switch=False), shop=shop, catalog=FakeCatalog(*products), facts=FakeFacts(*known)
     )
     model = SimpleNamespace(
+        learnt=None,
         health=SimpleNamespace(is_degraded=False, reason=None, circuit=Circuit("closed", 0, None, None)),
         arm="base",
         name="fake",
