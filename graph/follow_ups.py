@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from graph.amounts import money
 from graph.deps import Turn
 from graph.routing import Route, route_scores
+from graph.superlatives import COMPARATIVE, Order, order_like
 from graph.turn import Message
 from graph.vocabulary import EVERYTHING, Kind
-from graph.wishes import AS_ORDER, COMPARES, Order, Wish, money, read_wish
+from graph.wishes import COMPARES, Wish, read_wish
 from shopbot.language import stem, words
 from shopbot.limits import PRICE, Limits, Measure, Range, measure_of, price_minor
 
@@ -27,11 +29,6 @@ _PLACE = rf"(?P<word>{'|'.join(_ORDINALS)}|last|\d{{1,2}}(?=st|nd|rd|th))(?:st|n
 _ORDINAL = re.compile(
     rf"\b(?:the\s+)?{_PLACE}(?:\s+(?:one|item|option|product)\b|(?=\s*[?.!,]*$))"
     r"|\b(?:number|no\.?|option)\s*(?P<number>\d{1,2})\b",
-    re.IGNORECASE,
-)
-_COMPARATIVE = re.compile(
-    r"\b(?P<word>cheaper|less expensive|more affordable|pricier|more expensive|lighter|heavier|warmer|brighter|bigger"
-    r"|larger|roomier|smaller|thicker|thinner|better rated|higher rated)\b(?P<than>\s+than\b)?",
     re.IGNORECASE,
 )
 _THAN_AMOUNT = re.compile(r"\b\w+er than\s*[$€£]?\s*\d", re.IGNORECASE)
@@ -58,7 +55,7 @@ def resolved(question: str, history: Sequence[Message], turn: Turn) -> str:
             return _named(question, found, key, turn)
     found = _THE_CHEAPER_ONE.search(question)
     if found and (shown := shown_lists(history, turn)[:1]):
-        order = _order(found["word"].lower(), shown[0], turn)
+        order = _order(found["word"], shown[0], turn)
         if order and (key := best_of(order, shown[0], turn)):
             return _named(question, found, key, turn)
     return _namesake(question, history, turn) or question
@@ -210,7 +207,7 @@ def _earlier(history: Sequence[Message], turn: Turn) -> Wish | None:
         if outright(message.content, turn):
             wish = None
             continue
-        if _COMPARATIVE.search(message.content) and not _THAN_AMOUNT.search(message.content):
+        if COMPARATIVE.search(message.content) and not _THAN_AMOUNT.search(message.content):
             continue  # "something cheaper" is of the same kind
         found = read(message.content, turn)
         if wish and wish.kind and (found.kind is None or _says_kind_only(message.content, found)):
@@ -251,12 +248,12 @@ def _for_kind(limits: Limits, kind: Kind, turn: Turn) -> Limits:
 
 def _relative(question: str, named: Sequence[Sequence[str]], history: Sequence[Message], turn: Turn) -> Wish | None:
     """ "Something cheaper", "lighter than the Tarn 2 Tent", "the cheaper one": against what was shown or is named."""
-    found = _COMPARATIVE.search(question)
+    found = COMPARATIVE.search(question)
     if found is None:
         return None
     if _THAN_AMOUNT.search(question):
         return None  # a limit by itself
-    word = found["word"].lower()
+    word = found["word"]
     several = next(iter(shown_lists(history, turn)), [])
     if found["than"] is None and not named and _WHICH_IS.match(question.strip()) and several:
         order = _order(word, several, turn)
@@ -293,8 +290,7 @@ def best_of(order: Order, product_ids: Sequence[str], turn: Turn) -> str | None:
 
 
 def _order(word: str, ids: Sequence[str], turn: Turn) -> Order | None:
-    wish = read(AS_ORDER.get(word, word), turn, these(ids))
-    return replace(wish.order, said=word) if wish.order else None
+    return order_like(word.lower(), turn.lexicon.vocabulary, ids)
 
 
 def _values(order: Order, product_ids: Sequence[str], turn: Turn) -> dict[str, Fraction]:
@@ -331,6 +327,6 @@ def _of_set(question: str, ids: Sequence[str], turn: Turn) -> Wish | None:
         return None
     if COMPARES.search(question):
         return Wish("compare", kind=these(ids))
-    found = _COMPARATIVE.search(question)
-    order = _order(found["word"].lower(), ids, turn) if found else read(question, turn, these(ids)).order
+    found = COMPARATIVE.search(question)
+    order = _order(found["word"], ids, turn) if found else read(question, turn, these(ids)).order
     return Wish("best", kind=these(ids), order=order) if order else None

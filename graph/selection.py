@@ -8,8 +8,9 @@ from fractions import Fraction
 from graph.deps import Turn
 from graph.findings import Findings, product_sources
 from graph.state import Lead, Point, Table
+from graph.superlatives import Order
 from graph.vocabulary import Kind
-from graph.wishes import Order, Wish
+from graph.wishes import Wish
 from shopbot.language import joined, words
 from shopbot.limits import PRICE, STOCK, Fit, Limits, fit, measure_of, price_minor, singular, variants_of
 from shopbot.statements import Source, Statement, attribute_label

@@ -216,3 +216,9 @@ def test_another_catalog_has_its_own_words() -> None:
     assert found.kind is not None
     assert found.kind.categories == ("Cookware",)
     assert wish("which jackets are waterproof", vocabulary).kind is None
+
+
+def test_a_range_from_a_weight_to_a_price_is_none() -> None:
+    found = wish("tents 2 kg to 300 dollars")
+    assert found.unread
+    assert not found.limits.price
